@@ -1,0 +1,192 @@
+//! The runner protocol, version 1: what goes between the control plane and a runner.
+//!
+//! The unit of dispatch is one attempt of a job. The holder of its lease may call back; what comes after the
+//! lease ran out answers 409 `lease_expired` and changes nothing. Every call back may be sent again.
+
+use std::collections::BTreeMap;
+
+use penstock_domain::{ExecutionId, JobId, PipelineId, Reason, RunnerId, StepId, Timestamp, TriggerEvent, WorkStatus};
+use serde::{Deserialize, Serialize};
+
+/// The most events, and the most log lines, that one call back may carry.
+pub const MAX_BATCH: usize = 1_000;
+/// The longest log line, in bytes; a runner cuts what is longer into several lines.
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
+
+/// `POST /api/v1/runners`, with the `runner_token` as Bearer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterRunner {
+    /// Unique among the living; registering a name again replaces the earlier registration.
+    pub name: String,
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Jobs at once.
+    pub capacity: u32,
+    /// Where jobs are pushed to (`{url}/v1/jobs`); without it the runner claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Registered {
+    pub success: bool,
+    pub runner: RegisteredRunner,
+    /// Signs pushes to the runner, and is its Bearer for claims.
+    pub token: String,
+    pub heartbeat_seconds: u32,
+    pub lease_seconds: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegisteredRunner {
+    pub id: RunnerId,
+}
+
+/// `POST {url}/v1/jobs`, and the answer to a claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobRequest {
+    pub job: JobAttempt,
+    pub execution: ExecutionInfo,
+    pub environment: JobEnvironment,
+    pub steps: Vec<StepRequest>,
+    /// Given to the steps as environment variables, and masked in everything that leaves the runner.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    pub timeout_seconds: u64,
+    /// The control plane, as this runner reaches it: call backs go to `{callback_url}/api/v1/jobs/{id}/…`.
+    pub callback_url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobAttempt {
+    pub id: JobId,
+    pub name: String,
+    /// From 1.
+    pub attempt: u32,
+    pub lease: Lease,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Bearer of every call back of this attempt.
+    pub token: String,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionInfo {
+    pub id: ExecutionId,
+    pub number: u64,
+    pub pipeline_id: PipelineId,
+    pub pipeline_name: String,
+    pub stage: String,
+    pub event: TriggerEvent,
+    pub repository_url: String,
+    /// 40 or 64 hexadecimal digits. None where the run is of no commit: then nothing is checked out.
+    pub commit_sha: Option<String>,
+    pub branch: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct JobEnvironment {
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// Whether the workspace holds the commit; false gives an empty one.
+    pub checkout: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRequest {
+    pub id: StepId,
+    pub name: String,
+    /// Run by `sh -e -c`.
+    pub run: String,
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// Below the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_directory: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+    #[serde(default)]
+    pub continue_on_error: bool,
+}
+
+/// `POST {url}/v1/cancel`, signed as jobs are: end this attempt now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CancelRequest {
+    pub job_id: JobId,
+    pub attempt: u32,
+}
+
+/// The answer to `POST /api/v1/jobs/:id/heartbeat`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeartbeatAnswer {
+    pub success: bool,
+    /// The work is no longer wanted: stop it, report it `cancelled`.
+    pub cancel: bool,
+    pub lease_expires_at: Timestamp,
+}
+
+/// One line of `POST /api/v1/jobs/:id/logs` (NDJSON). Lines are applied once by attempt and `seq`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// From 1 within the attempt, without gaps.
+    pub seq: u64,
+    /// Index into the job's steps; None for what the runner itself says.
+    pub step: Option<u32>,
+    pub stream: LogStream,
+    pub at: Timestamp,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogStream {
+    Stdout,
+    Stderr,
+    /// The runner's own words: checkout, timeouts, cancels.
+    System,
+}
+
+/// `POST /api/v1/jobs/:id/events`: in order, applied once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobEvents {
+    pub events: Vec<JobEvent>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum JobEvent {
+    StepStarted {
+        step: u32,
+        at: Timestamp,
+    },
+    StepFinished {
+        step: u32,
+        at: Timestamp,
+        status: WorkStatus,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    JobFinished {
+        at: Timestamp,
+        /// succeeded, failed or cancelled.
+        status: WorkStatus,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// One sentence for a person, without secrets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+}
+
+/// The answer to a call back that was taken: the lease lives until then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub success: bool,
+    pub cancel: bool,
+}
