@@ -2,6 +2,13 @@
 //!
 //! Shapes only: no handler, no storage, no client.
 
+pub mod internal;
+#[cfg(feature = "schema")]
+pub mod openapi;
 pub mod problem;
+pub mod request;
 pub mod runner;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod signature;
+pub mod view;

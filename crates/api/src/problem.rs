@@ -7,15 +7,20 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// An error for the outside. What may not leave (SQL, traces, secrets) has no place in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "uri")))]
     pub type_: String,
     pub title: String,
+    #[cfg_attr(feature = "schema", schemars(range(min = 400, max = 599)))]
     pub status: u16,
     /// What happened here, and what to do next.
     pub detail: String,
+    #[cfg_attr(feature = "schema", schemars(extend("const" = false)))]
     pub success: bool,
     /// Stable and snake_case: what a program may match on.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z_]+$")))]
     pub code: String,
     /// Equal to `title`.
     pub error: String,
@@ -24,10 +29,14 @@ pub struct Problem {
     /// Answered as `Retry-After`.
     #[serde(skip)]
     pub retry_after_seconds: Option<u32>,
+    /// Answered as `Allow`.
+    #[serde(skip)]
+    pub allow: Option<String>,
 }
 
 /// One thing that is wrong with the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// JSON pointer into the body; empty for the whole of it.
     pub pointer: String,
@@ -51,6 +60,7 @@ impl Problem {
             error: title.to_owned(),
             errors: vec![],
             retry_after_seconds: None,
+            allow: None,
         }
     }
 

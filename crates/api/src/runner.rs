@@ -5,8 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use penstock_domain::{ExecutionId, JobId, PipelineId, Reason, RunnerId, StepId, Timestamp, TriggerEvent, WorkStatus};
+use penstock_domain::{
+    ExecutionId, JobId, PipelineId, Reason, RunnerId, StepId, Timestamp, TriggerEvent, WorkStatus,
+};
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "schema")]
+use crate::schema::{Id, RUNNER_URL, Time, VISIBLE, Word};
 
 /// The most events, and the most log lines, that one call back may carry.
 pub const MAX_BATCH: usize = 1_000;
@@ -16,20 +21,27 @@ pub const MAX_LINE_BYTES: usize = 16 * 1024;
 /// `POST /api/v1/runners`, with the `runner_token` as Bearer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterRunner {
     /// Unique among the living; registering a name again replaces the earlier registration.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = VISIBLE)))]
     pub name: String,
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 64), inner(length(min = 1, max = 255), regex(pattern = VISIBLE))))]
     pub labels: Vec<String>,
     /// Jobs at once.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000)))]
     pub capacity: u32,
     /// Where jobs are pushed to (`{url}/v1/jobs`); without it the runner claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 2_000), regex(pattern = RUNNER_URL)))]
     pub url: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Registered {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub success: bool,
     pub runner: RegisteredRunner,
     /// Signs pushes to the runner, and is its Bearer for claims.
@@ -39,12 +51,15 @@ pub struct Registered {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisteredRunner {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: RunnerId,
 }
 
 /// `POST {url}/v1/jobs`, and the answer to a claim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobRequest {
     pub job: JobAttempt,
     pub execution: ExecutionInfo,
@@ -59,7 +74,9 @@ pub struct JobRequest {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobAttempt {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: JobId,
     pub name: String,
     /// From 1.
@@ -68,27 +85,40 @@ pub struct JobAttempt {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lease {
     /// Bearer of every call back of this attempt.
     pub token: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     pub expires_at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExecutionInfo {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: ExecutionId,
     pub number: u64,
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub pipeline_id: PipelineId,
     pub pipeline_name: String,
     pub stage: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<TriggerEvent>"))]
     pub event: TriggerEvent,
     pub repository_url: String,
     /// 40 or 64 hexadecimal digits. None where the run is of no commit: then nothing is checked out.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(
+            description = "40 or 64 hexadecimal digits. Null where the run is of no commit: then nothing is checked out."
+        )
+    )]
     pub commit_sha: Option<String>,
     pub branch: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobEnvironment {
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
@@ -97,7 +127,9 @@ pub struct JobEnvironment {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepRequest {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: StepId,
     pub name: String,
     /// Run by `sh -e -c`.
@@ -111,38 +143,55 @@ pub struct StepRequest {
     pub timeout_seconds: Option<u64>,
     #[serde(default)]
     pub continue_on_error: bool,
+    /// Its condition was false when the run was planned: report it `skipped`, never run it.
+    #[serde(default)]
+    pub skipped: bool,
 }
 
 /// `POST {url}/v1/cancel`, signed as jobs are: end this attempt now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CancelRequest {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub job_id: JobId,
     pub attempt: u32,
 }
 
 /// The answer to `POST /api/v1/jobs/:id/heartbeat`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeartbeatAnswer {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub success: bool,
     /// The work is no longer wanted: stop it, report it `cancelled`.
     pub cancel: bool,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     pub lease_expires_at: Timestamp,
 }
 
 /// One line of `POST /api/v1/jobs/:id/logs` (NDJSON). Lines are applied once by attempt and `seq`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogLine {
     /// From 1 within the attempt, without gaps.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub seq: u64,
     /// Index into the job's steps; None for what the runner itself says.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(description = "Index into the job's steps; null for what the runner itself says.")
+    )]
     pub step: Option<u32>,
     pub stream: LogStream,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     pub at: Timestamp,
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE_BYTES)))]
     pub text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum LogStream {
     Stdout,
     Stderr,
@@ -152,31 +201,41 @@ pub enum LogStream {
 
 /// `POST /api/v1/jobs/:id/events`: in order, applied once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobEvents {
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_BATCH)))]
     pub events: Vec<JobEvent>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum JobEvent {
     StepStarted {
         step: u32,
+        #[cfg_attr(feature = "schema", schemars(with = "Time"))]
         at: Timestamp,
     },
     StepFinished {
         step: u32,
+        #[cfg_attr(feature = "schema", schemars(with = "Time"))]
         at: Timestamp,
+        #[cfg_attr(feature = "schema", schemars(with = "Word<WorkStatus>"))]
         status: WorkStatus,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         exit_code: Option<i32>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "schema", schemars(with = "Option<Word<Reason>>"))]
         reason: Option<Reason>,
     },
     JobFinished {
+        #[cfg_attr(feature = "schema", schemars(with = "Time"))]
         at: Timestamp,
         /// succeeded, failed or cancelled.
+        #[cfg_attr(feature = "schema", schemars(with = "Word<WorkStatus>"))]
         status: WorkStatus,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "schema", schemars(with = "Option<Word<Reason>>"))]
         reason: Option<Reason>,
         /// One sentence for a person, without secrets.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,7 +245,9 @@ pub enum JobEvent {
 
 /// The answer to a call back that was taken: the lease lives until then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Accepted {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub success: bool,
     pub cancel: bool,
 }

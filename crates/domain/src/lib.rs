@@ -9,7 +9,9 @@ pub mod status;
 pub mod time;
 pub mod vocabulary;
 
-pub use id::{DeliveryId, ExecutionId, IdSource, JobId, OutboxId, PipelineId, RunnerId, StageId, StepId, TimerId};
+pub use id::{
+    DeliveryId, ExecutionId, IdSource, JobId, OutboxId, PipelineId, RunnerId, StageId, StepId, TimerId,
+};
 pub use reason::Reason;
 pub use status::{ExecutionStatus, IllegalTransition, WorkStatus};
 pub use time::Timestamp;

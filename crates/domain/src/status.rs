@@ -41,7 +41,9 @@ impl ExecutionStatus {
     pub const fn become_(self, to: Self) -> Result<Self, IllegalTransition> {
         use ExecutionStatus::{Cancelled, Failed, Queued, Running, Succeeded, Timeout};
         match (self, to) {
-            (Queued, Running | Failed | Cancelled) | (Running, Succeeded | Failed | Cancelled | Timeout) => Ok(to),
+            (Queued, Running | Failed | Cancelled) | (Running, Succeeded | Failed | Cancelled | Timeout) => {
+                Ok(to)
+            }
             _ => Err(IllegalTransition { what: "an execution", from: self.as_str(), to: to.as_str() }),
         }
     }
@@ -64,9 +66,8 @@ impl WorkStatus {
     pub const fn become_(self, to: Self) -> Result<Self, IllegalTransition> {
         use WorkStatus::{Cancelled, Failed, Pending, Running, Skipped, Succeeded};
         match (self, to) {
-            (Pending, Running | Failed | Cancelled | Skipped) | (Running, Succeeded | Failed | Cancelled | Pending) => {
-                Ok(to)
-            }
+            (Pending, Running | Failed | Cancelled | Skipped)
+            | (Running, Succeeded | Failed | Cancelled | Pending) => Ok(to),
             _ => Err(IllegalTransition { what: "work", from: self.as_str(), to: to.as_str() }),
         }
     }
@@ -79,7 +80,11 @@ mod tests {
     #[test]
     fn every_state_against_every_other() {
         let legal = |from: WorkStatus| {
-            WorkStatus::ALL.iter().filter(|to| from.become_(**to).is_ok()).map(|s| s.as_str()).collect::<Vec<_>>()
+            WorkStatus::ALL
+                .iter()
+                .filter(|to| from.become_(**to).is_ok())
+                .map(|s| s.as_str())
+                .collect::<Vec<_>>()
         };
         assert_eq!(legal(WorkStatus::Pending), ["running", "failed", "cancelled", "skipped"]);
         assert_eq!(legal(WorkStatus::Running), ["pending", "succeeded", "failed", "cancelled"]);
@@ -92,7 +97,7 @@ mod tests {
     fn an_execution_that_ended_stays_ended() {
         for from in ExecutionStatus::ALL {
             for to in ExecutionStatus::ALL {
-                assert_eq!(from.become_(*to).is_ok() && from.is_final(), false, "{from} to {to}");
+                assert!(!(from.become_(*to).is_ok() && from.is_final()), "{from} to {to}");
             }
         }
         assert!(ExecutionStatus::Queued.become_(ExecutionStatus::Succeeded).is_err());

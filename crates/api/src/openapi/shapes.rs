@@ -1,0 +1,258 @@
+//! The shapes of answers that are put together elsewhere and have no type among the wire types.
+//!
+//! Descriptions only: nothing is ever made of them. A test compares their members with those of the types that are.
+#![expect(dead_code, reason = "their fields are read by the derive alone")]
+
+use std::collections::BTreeMap;
+
+use penstock_domain::{ExecutionStatus, Reason, RetryCause, StageType, WorkStatus};
+use schemars::JsonSchema;
+
+use crate::runner::LogStream;
+use crate::schema::{Id, Time, Word};
+
+/// A registered runner.
+#[derive(JsonSchema)]
+pub struct Runner {
+    id: Id,
+    name: String,
+    labels: Vec<String>,
+    /// Jobs at once.
+    capacity: u32,
+    /// Jobs that it has now.
+    running: u32,
+    /// Until then nothing is pushed to it, because it did not answer.
+    unreachable_until: Option<Time>,
+}
+
+/// One thing to be said about a pipeline file, with its place.
+#[derive(JsonSchema)]
+pub struct Diagnostic {
+    /// JSON pointer into the file.
+    pointer: String,
+    /// From 1.
+    line: u32,
+    /// From 1.
+    column: u32,
+    /// Stable and snake_case.
+    code: String,
+    message: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// What a pipeline file comes to for a push to `main`. Members that have their default value are left out.
+#[derive(JsonSchema)]
+pub struct Plan {
+    /// Left out: two hours.
+    #[serde(skip_serializing_if = "is_default")]
+    timeout_ms: i64,
+    /// Executions of this pipeline at once, where the file limits them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_concurrent: Option<u32>,
+    #[serde(skip_serializing_if = "is_default")]
+    variables: BTreeMap<String, String>,
+    stages: Vec<PlannedStage>,
+}
+
+#[derive(JsonSchema)]
+pub struct PlannedStage {
+    name: String,
+    stage_type: Word<StageType>,
+    /// Names of stages that have to end first.
+    #[serde(skip_serializing_if = "is_default")]
+    depends_on: Vec<String>,
+    /// In CEL; left out: when all that it depends on succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    variables: BTreeMap<String, String>,
+    /// Side by side.
+    jobs: Vec<PlannedJob>,
+}
+
+#[derive(JsonSchema)]
+pub struct PlannedJob {
+    name: String,
+    /// Labels, each of which the runner needs.
+    #[serde(skip_serializing_if = "is_default")]
+    runs_on: Vec<String>,
+    /// In CEL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    retry: RetryPolicy,
+    /// Left out: one hour.
+    #[serde(skip_serializing_if = "is_default")]
+    timeout_ms: i64,
+    /// Left out: true.
+    #[serde(skip_serializing_if = "is_default")]
+    checkout: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    variables: BTreeMap<String, String>,
+    /// One after the other.
+    steps: Vec<PlannedStep>,
+}
+
+/// When a failed attempt is made again.
+#[derive(JsonSchema)]
+pub struct RetryPolicy {
+    /// Tries after the first; left out: none.
+    #[serde(skip_serializing_if = "is_default")]
+    max: u32,
+    #[serde(skip_serializing_if = "is_default")]
+    delay_ms: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    backoff: f64,
+    /// Left out: every cause.
+    #[serde(skip_serializing_if = "is_default")]
+    on: Vec<Word<RetryCause>>,
+}
+
+#[derive(JsonSchema)]
+pub struct PlannedStep {
+    name: String,
+    /// For `sh -e -c`.
+    run: String,
+    #[serde(skip_serializing_if = "is_default")]
+    variables: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    continue_on_error: bool,
+    /// Its condition was false: it shows, and never runs.
+    #[serde(skip_serializing_if = "is_default")]
+    skipped: bool,
+}
+
+/// `data` of `event: change`: one change of an execution. What did not change is left out.
+#[derive(JsonSchema)]
+pub struct ExecutionChange {
+    /// The event's id: grows from change to change.
+    seq: i64,
+    at: Time,
+    /// Who: `user:admin`, `runner:<id>`, `clock`, …
+    actor: String,
+    /// What for, in one word.
+    cause: String,
+    /// The execution's first change: read the execution for what it is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
+    created: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ChangedExecution")]
+    execution: Option<ChangedExecution>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stages: Vec<ChangedStage>,
+    /// All jobs of a stage that had not begun, at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<ChangedWaiting>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    jobs: Vec<ChangedJob>,
+    /// Steps of a job at once: all of them pending again, or the unfinished ones ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps_of: Vec<ChangedSteps>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<ChangedStep>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedExecution {
+    id: Id,
+    status: Word<ExecutionStatus>,
+    reason: Option<Word<Reason>>,
+    started_at: Option<Time>,
+    completed_at: Option<Time>,
+    stages_completed: u32,
+    stages_failed: u32,
+    error_details: Option<String>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedStage {
+    id: Id,
+    name: String,
+    status: Word<WorkStatus>,
+    reason: Option<Word<Reason>>,
+    started_at: Option<Time>,
+    completed_at: Option<Time>,
+    jobs_finished: u32,
+    jobs_failed: u32,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedWaiting {
+    stage_id: Id,
+    status: Word<WorkStatus>,
+    reason: Option<Word<Reason>>,
+    ready_at: Option<Time>,
+    completed_at: Option<Time>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedJob {
+    id: Id,
+    stage_id: Id,
+    name: String,
+    status: Word<WorkStatus>,
+    reason: Option<Word<Reason>>,
+    message: Option<String>,
+    attempt: u32,
+    /// Pushes of this attempt that no runner took.
+    refusals: u32,
+    ready_at: Option<Time>,
+    runner_id: Option<Id>,
+    assigned_at: Option<Time>,
+    started_at: Option<Time>,
+    completed_at: Option<Time>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedSteps {
+    job_id: Id,
+    /// Of those that have not begun.
+    status: Word<WorkStatus>,
+    /// Of those that have.
+    running: Word<WorkStatus>,
+    reason: Option<Word<Reason>>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedStep {
+    id: Id,
+    job_id: Id,
+    /// From 0 within the job.
+    order: u32,
+    status: Word<WorkStatus>,
+    reason: Option<Word<Reason>>,
+    exit_code: Option<i32>,
+    started_at: Option<Time>,
+    completed_at: Option<Time>,
+}
+
+/// `data` of `event: log`: one line.
+#[derive(JsonSchema)]
+pub struct LogEvent {
+    stage: String,
+    job: String,
+    job_id: Id,
+    attempt: u32,
+    /// From 1 within the attempt.
+    seq: u64,
+    /// From 0 within the job; null for what the runner itself says.
+    step: Option<u32>,
+    stream: LogStream,
+    at: Time,
+    text: String,
+}
+
+/// `data` of `event: end` of a log: the execution has ended, and all its lines were sent.
+#[derive(JsonSchema)]
+pub struct LogEnd {
+    status: Word<ExecutionStatus>,
+}

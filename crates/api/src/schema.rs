@@ -1,0 +1,126 @@
+//! JSON Schemas of the ids, times and closed lists that every wire type is made of.
+//!
+//! `penstock-domain` knows nothing of schemas, so its types are described here by stand-ins, which a wire type names
+//! with `#[schemars(with = "…")]`. The words of a closed list are taken from its `ALL`, and so can't fall behind.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use penstock_domain::{
+    ExecutionStatus, PipelineType, Reason, RetryCause, StageType, TriggerEvent, WorkStatus,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// Stands in for every newtype id.
+pub struct Id;
+
+impl JsonSchema for Id {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "uuid" })
+    }
+}
+
+/// Stands in for `Timestamp`.
+pub struct Time;
+
+impl JsonSchema for Time {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+/// A closed list of the domain.
+pub trait ClosedList {
+    const NAME: &'static str;
+    const MEANING: &'static str;
+    fn words() -> Vec<&'static str>;
+}
+
+macro_rules! closed_lists {
+    ($($list:ident: $meaning:literal),+ $(,)?) => {$(
+        impl ClosedList for $list {
+            const NAME: &'static str = stringify!($list);
+            const MEANING: &'static str = $meaning;
+            fn words() -> Vec<&'static str> {
+                Self::ALL.iter().map(|word| word.as_str()).collect()
+            }
+        }
+    )+};
+}
+
+closed_lists! {
+    ExecutionStatus: "The state of an execution. The last four are final.",
+    PipelineType: "What a pipeline is for.",
+    Reason: "Why a thing is in its state. New words may be added; those that are here keep their meaning.",
+    RetryCause: "A cause of failure that a retry policy may name.",
+    StageType: "What a stage does.",
+    TriggerEvent: "What started an execution.",
+    WorkStatus: "The state of a stage, a job or a step. All but the first two are final.",
+}
+
+/// Stands in for a closed list.
+pub struct Word<T>(PhantomData<T>);
+
+impl<T: ClosedList> JsonSchema for Word<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::NAME.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": T::words(), "description": T::MEANING })
+    }
+}
+
+/// Stands in for the status of a repository, in which nothing may have run.
+pub struct StatusOrNone;
+
+impl JsonSchema for StatusOrNone {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "StatusOrNone".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut words = ExecutionStatus::words();
+        words.push("none");
+        json_schema!({ "type": "string", "enum": words })
+    }
+}
+
+/// Text without control characters, in which there is something to be seen.
+pub const VISIBLE: &str = r"^[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$";
+/// What git can clone, in its two forms: a URL, or `user@host:path`.
+pub const CLONEABLE: &str = r"^((https?|ssh|git)://[^/\s]+/|file:///|([^\s:-][^\s:]*)?@[^\s:]*:)\S+$";
+/// A commit's id, by SHA-1 or by SHA-256.
+pub const COMMIT: &str = "^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$";
+/// Where a runner is reached: without user, query and fragment.
+pub const RUNNER_URL: &str = "^https?://[^?#@ ]*$";
+
+/// The parameters of a run, which become variables.
+pub fn parameters(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 256,
+        "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 128 },
+        "additionalProperties": { "type": ["string", "number", "boolean"], "maxLength": 32_768 },
+    })
+}

@@ -1,0 +1,218 @@
+//! What is read: pipelines, executions and their parts, as the outside sees them.
+
+use penstock_domain::{
+    ExecutionId, ExecutionStatus, JobId, PipelineId, PipelineType, Reason, StageId, StageType, StepId,
+    Timestamp, TriggerEvent, WorkStatus,
+};
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "schema")]
+use crate::schema::{Id, StatusOrNone, Time, Word};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pipeline {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub id: PipelineId,
+    pub pipeline_name: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<PipelineType>"))]
+    pub pipeline_type: PipelineType,
+    pub repository_url: String,
+    /// The YAML text, where the pipeline lives in the database.
+    pub definition: Option<String>,
+    /// The file's path, where the pipeline lives in the repository.
+    pub definition_path: Option<String>,
+    /// Globs; empty admits every branch.
+    pub branch_patterns: Vec<String>,
+    /// Empty admits every event.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Word<TriggerEvent>>"))]
+    pub trigger_events: Vec<TriggerEvent>,
+    /// Executions at once, from 1 to 1000; the next ones queue.
+    pub max_concurrent_executions: u32,
+    /// Whether `/status` and `/badge` answer without a token.
+    pub public_status: bool,
+    pub is_active: bool,
+    pub created_by: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    pub created_at: Timestamp,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    pub updated_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PipelineSummary {
+    pub total: u64,
+    pub active: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Execution {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub id: ExecutionId,
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub pipeline_id: PipelineId,
+    pub pipeline_name: String,
+    /// From 1 within the pipeline.
+    pub execution_number: u64,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<ExecutionStatus>"))]
+    pub status: ExecutionStatus,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Word<Reason>>"))]
+    pub reason: Option<Reason>,
+    pub branch_name: String,
+    pub commit_sha: Option<String>,
+    pub commit_message: Option<String>,
+    pub commit_author: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<TriggerEvent>"))]
+    pub trigger_event: TriggerEvent,
+    pub trigger_user: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Id>"))]
+    pub retry_of: Option<ExecutionId>,
+    pub stages_total: u32,
+    pub stages_completed: u32,
+    pub stages_failed: u32,
+    /// The first thing that went wrong, in one sentence, or the definition's errors.
+    pub error_details: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    pub created_at: Timestamp,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub started_at: Option<Timestamp>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub completed_at: Option<Timestamp>,
+    pub duration_seconds: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Stage {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub id: StageId,
+    pub stage_name: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<StageType>"))]
+    pub stage_type: StageType,
+    pub stage_order: u32,
+    pub depends_on: Vec<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<WorkStatus>"))]
+    pub status: WorkStatus,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Word<Reason>>"))]
+    pub reason: Option<Reason>,
+    pub jobs_total: u32,
+    pub jobs_finished: u32,
+    pub jobs_failed: u32,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub started_at: Option<Timestamp>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub completed_at: Option<Timestamp>,
+    pub duration_seconds: Option<f64>,
+    /// Left out where only the stages are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<Vec<Job>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Job {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub id: JobId,
+    #[serde(skip_serializing)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub stage_id: StageId,
+    pub name: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<WorkStatus>"))]
+    pub status: WorkStatus,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Word<Reason>>"))]
+    pub reason: Option<Reason>,
+    pub message: Option<String>,
+    /// From 1.
+    pub attempt: u32,
+    pub runs_on: Vec<String>,
+    /// The name of the runner that has, or had, the last attempt.
+    pub runner: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub ready_at: Option<Timestamp>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub started_at: Option<Timestamp>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub completed_at: Option<Timestamp>,
+    /// What it waits for, where it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_waiting: Option<Wait>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Step {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub id: StepId,
+    pub name: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<WorkStatus>"))]
+    pub status: WorkStatus,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Word<Reason>>"))]
+    pub reason: Option<Reason>,
+    pub exit_code: Option<i32>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub started_at: Option<Timestamp>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub completed_at: Option<Timestamp>,
+}
+
+/// Why something has not begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Wait {
+    #[cfg_attr(feature = "schema", schemars(with = "Word<Reason>"))]
+    pub reason: Reason,
+    pub message: String,
+    /// Names of stages, or labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
+    /// Who has what is waited for: `#12`, or a runner's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Progress {
+    /// Of the stages' jobs, those that have ended, from 0 to 100.
+    #[cfg_attr(feature = "schema", schemars(range(max = 100)))]
+    pub percent: u32,
+    pub jobs_total: u32,
+    pub jobs_finished: u32,
+    pub stages_total: u32,
+    pub stages_completed: u32,
+}
+
+/// `GET /status/:owner/:repo`: how the newest executions of a repository's pipelines stand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RepositoryStatus {
+    pub repository: String,
+    pub branch: Option<String>,
+    /// The worst of the pipelines' newest: failed before running before succeeded; `none` where nothing ran.
+    #[cfg_attr(feature = "schema", schemars(with = "StatusOrNone"))]
+    pub status: String,
+    pub pipelines: Vec<PipelineStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PipelineStatus {
+    pub pipeline_name: String,
+    pub execution_number: u64,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<ExecutionStatus>"))]
+    pub status: ExecutionStatus,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Word<Reason>>"))]
+    pub reason: Option<Reason>,
+    pub branch_name: String,
+    pub commit_sha: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub completed_at: Option<Timestamp>,
+    pub duration_seconds: Option<f64>,
+}
