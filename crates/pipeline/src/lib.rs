@@ -1,0 +1,54 @@
+//! Source text to [`Definition`] to [`Plan`], with every diagnostic.
+//!
+//! ```text
+//! text ──parse──▶ Definition ──admits(trigger)──▶ go, or a Refusal with its reason
+//!                     └───────plan(context)─────▶ Plan, stored as JSON and worked off by the engine
+//! ```
+//!
+//! [`parse`] reads YAML (and so JSON) into a tree that knows where everything was written, then lowers it by hand,
+//! so that all that is wrong is told at once. [`plan`] makes the definition concrete for one execution: variables
+//! are merged, `${{ … }}` is filled in, steps whose `if` is false are marked. Conditions of stages and jobs stay
+//! text, because they may ask for results: [`evaluate`] answers them when the time has come.
+//!
+//! - Stages without `depends_on` start at once, side by side; so do the jobs of a stage. Steps go one by one.
+//! - Without `on`, every push, every pull request and a start by hand run the pipeline; with `on`, only what it names.
+//! - Variables: pipeline under stage under job under step under the run's parameters. A value may use what stands
+//!   above it in its level, and the levels around.
+//! - A condition without `always()`, `success()`, `failure()` or `cancelled()` stands for `success() && (…)`.
+//! - Members that begin with `x-` are the author's own, for what is anchored once and repeated (`<<: *name`).
+//! - Patterns: see [`Patterns`]. Limits: see [`limits`]. What is known and not there yet: `not_supported_yet`.
+//!
+//! Deliberately not here: files, clocks, the forge, scheduling, and which pipeline a webhook means.
+//!
+//! # How `${{ … }}` stays safe
+//!
+//! Branch names, tags, commit messages and authors are written by whoever can push or open a pull request. Text that
+//! is pasted into a script becomes part of the script, so `run` refuses them, and variables too, since a variable may
+//! hold any of them; all of these are in the step's environment (`"$PENSTOCK_BRANCH"`, `"$NAME"`), where the shell
+//! treats them as data. What is left for `run` can hold no shell syntax: `number`, `event` and `commit`.
+
+mod definition;
+mod diagnostic;
+mod duration;
+mod expression;
+mod glob;
+pub mod limits;
+mod lower;
+mod plan;
+mod planner;
+mod retry;
+mod suggest;
+mod template;
+mod tree;
+mod trigger;
+
+pub use definition::{Condition, Definition, Job, Place, Stage, Step, Variable};
+pub use diagnostic::{Diagnostic, Parsed, Severity, Source, code};
+pub use expression::{ExpressionError, Facts, evaluate, may_start};
+pub use glob::{BadPattern, Patterns};
+pub use lower::parse;
+pub use plan::{Plan, PlannedJob, PlannedStage, PlannedStep, RunContext};
+pub use planner::plan;
+pub use retry::RetryPolicy;
+pub use template::Template;
+pub use trigger::{BranchFilter, Refusal, Trigger, Triggers};

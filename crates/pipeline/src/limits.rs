@@ -1,0 +1,74 @@
+//! How much of everything there may be. Each number has its reason; none is a guess at a machine's size.
+
+/// A pipeline file is written by people; the largest seen in public are a tenth of this.
+pub const MAX_SOURCE_BYTES: usize = 256 * 1024;
+/// Collections within collections. The deepest thing in a pipeline file lies at 9.
+pub const MAX_DEPTH: usize = 32;
+/// Nodes of the tree with every alias written out: what a bomb of aliases would grow to.
+pub const MAX_NODES: usize = 30_000;
+/// Text of the tree with every alias written out.
+pub const MAX_TREE_BYTES: usize = 1024 * 1024;
+/// More than this nobody reads; the rest shows when these are mended.
+pub const MAX_DIAGNOSTICS: usize = 100;
+
+/// Stages of a pipeline: more than twice what has to run at once.
+pub const MAX_STAGES: usize = 250;
+/// Jobs of a pipeline: a snapshot of the execution holds them all.
+pub const MAX_JOBS: usize = 1_000;
+/// Steps of a job: one job's body goes to a runner in one request.
+pub const MAX_STEPS: usize = 100;
+/// Variables at one level.
+pub const MAX_VARIABLES: usize = 256;
+/// Bytes of one variable's value, filled in: Linux takes at most 128 KiB for one.
+pub const MAX_VALUE_BYTES: usize = 32 * 1024;
+/// Bytes of one `run`: it is one argument to `sh`, and Linux takes at most 128 KiB for one.
+pub const MAX_RUN_BYTES: usize = 64 * 1024;
+/// Bytes of names, values and scripts in a plan: variables are merged into every job, so they multiply.
+pub const MAX_PLAN_BYTES: usize = 4 * 1024 * 1024;
+/// Characters of a name: it has to fit into a table's row and a commit status.
+pub const MAX_NAME_CHARS: usize = 100;
+/// Labels that a job may ask of its runner.
+pub const MAX_LABELS: usize = 16;
+/// Characters of a label.
+pub const MAX_LABEL_CHARS: usize = 63;
+/// Patterns in one filter: each is matched against each changed path.
+pub const MAX_PATTERNS: usize = 64;
+/// Characters of a pattern.
+pub const MAX_PATTERN_CHARS: usize = 255;
+/// Groups of alternatives in a pattern: each may double the work of a match.
+pub const MAX_PATTERN_GROUPS: usize = 3;
+/// Characters of a path below the workspace.
+pub const MAX_PATH_CHARS: usize = 255;
+/// Executions of a pipeline at once, at most.
+pub const MAX_CONCURRENT: u32 = 1_000;
+/// Tries after the first.
+pub const MAX_RETRIES: u32 = 5;
+/// The longest wait before a try: what waits longer is forgotten.
+pub const MAX_RETRY_DELAY_MS: i64 = 3_600_000;
+/// The largest factor between two waits.
+pub const MAX_BACKOFF: f64 = 10.0;
+
+/// Below this a timeout can't be told from a slow start.
+pub const MIN_TIMEOUT_MS: i64 = 1_000;
+/// A week: what runs longer than this is a service.
+pub const MAX_TIMEOUT_MS: i64 = 7 * 24 * 3_600_000;
+/// An execution's timeout where none is given.
+pub const DEFAULT_PIPELINE_TIMEOUT_MS: i64 = 2 * 3_600_000;
+/// A job's timeout where none is given.
+pub const DEFAULT_JOB_TIMEOUT_MS: i64 = 3_600_000;
+
+/// Characters of one expression.
+pub const MAX_EXPRESSION_CHARS: usize = 1_000;
+/// Words and signs of one expression: every one may copy a text.
+pub const MAX_EXPRESSION_TOKENS: usize = 200;
+/// Expressions within expressions: each level is a few frames on a small stack.
+pub const MAX_EXPRESSION_DEPTH: usize = 32;
+/// Expressions in one pipeline: each costs some microseconds at every validation and every plan.
+pub const MAX_EXPRESSIONS: usize = 2_000;
+/// Expressions in one text.
+pub const MAX_EXPRESSIONS_IN_TEXT: usize = 64;
+/// Bytes that an expression is given times its parts, and times the members that its loops go through: some
+/// milliseconds at worst.
+pub const MAX_EXPRESSION_WORK: usize = 8 * 1024 * 1024;
+/// Bytes of a text that an expression is given, such as a commit's message; what is longer is cut.
+pub const MAX_CONTEXT_BYTES: usize = 16 * 1024;

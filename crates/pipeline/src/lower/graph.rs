@@ -1,0 +1,148 @@
+//! Which stage waits for which: every name exists, and nothing waits for itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::read::Reader;
+use super::stage::Lowered;
+use crate::diagnostic::code;
+use crate::expression::{syntax, uses};
+use crate::suggest::nearest;
+use crate::tree::shown;
+
+pub(super) fn check(reader: &mut Reader<'_>, stages: &[Lowered]) {
+    let mut index: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, lowered) in stages.iter().enumerate().filter(|(_, lowered)| !lowered.stage.name.is_empty()) {
+        let name = lowered.stage.name.as_str();
+        match index.get(name) {
+            Some(first) => {
+                let message =
+                    format!("a stage `{name}` is here already, on line {}", stages[*first].span.line);
+                reader
+                    .out
+                    .error(lowered.span, format!("{}/name", lowered.pointer), code::DUPLICATE_NAME, message)
+                    .hint("call one of them something else");
+            }
+            None => {
+                index.insert(name, at);
+            }
+        }
+    }
+    for lowered in stages {
+        for (name, span, pointer) in &lowered.dependencies {
+            if !index.contains_key(name.as_str()) {
+                let others = index.keys().copied().filter(|other| *other != lowered.stage.name);
+                let hint = match nearest(name, others.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the other stages are {}", others.collect::<Vec<_>>().join(", ")),
+                };
+                let message = format!("there is no stage `{}`", shown(name));
+                reader.out.error(*span, pointer.clone(), code::UNKNOWN_STAGE, message).hint(hint);
+            }
+        }
+    }
+    let edges: Vec<Vec<usize>> = stages
+        .iter()
+        .map(|lowered| {
+            lowered.dependencies.iter().filter_map(|(name, ..)| index.get(name.as_str()).copied()).collect()
+        })
+        .collect();
+    report_cycles(reader, stages, &edges);
+    report_unawaited(reader, stages, &edges);
+}
+
+/// Each cycle once, by the stage of it that comes first in the file.
+fn report_cycles(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<usize>]) {
+    let mut told: BTreeSet<usize> = BTreeSet::new();
+    for start in 0..stages.len() {
+        if told.contains(&start) {
+            continue;
+        }
+        let Some(path) = shortest_way_back(start, edges) else { continue };
+        told.extend(&path);
+        let way: Vec<&str> =
+            path.iter().chain([&start]).map(|stage| stages[*stage].stage.name.as_str()).collect();
+        let next = path.get(1).unwrap_or(&start);
+        let closing = stages[start].dependencies.iter().find(|(name, ..)| *name == stages[*next].stage.name);
+        let (span, pointer) = closing
+            .map_or((stages[start].span, stages[start].pointer.clone()), |(_, span, pointer)| {
+                (*span, pointer.clone())
+            });
+        let message = format!("stages wait for each other in a circle: {}", way.join(" → "));
+        reader
+            .out
+            .error(span, pointer, code::DEPENDENCY_CYCLE, message)
+            .hint("take one of these out of `depends_on`");
+    }
+}
+
+/// The stages from `start` on, each depending on the next, the last on `start`.
+fn shortest_way_back(start: usize, edges: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut came_from: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut front = std::collections::VecDeque::from([start]);
+    while let Some(stage) = front.pop_front() {
+        for next in &edges[stage] {
+            if *next == start {
+                let mut path = vec![stage];
+                while let Some(earlier) =
+                    path.last().filter(|last| **last != start).and_then(|last| came_from.get(last))
+                {
+                    path.push(*earlier);
+                }
+                path.reverse();
+                return Some(path);
+            }
+            if !came_from.contains_key(next) {
+                came_from.insert(*next, stage);
+                front.push_back(*next);
+            }
+        }
+    }
+    None
+}
+
+/// An `if` that asks for a stage which may still run then.
+fn report_unawaited(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<usize>]) {
+    for (at, lowered) in stages.iter().enumerate() {
+        let conditions = lowered
+            .stage
+            .condition
+            .iter()
+            .chain(lowered.stage.jobs.iter().filter_map(|job| job.condition.as_ref()))
+            .filter(|condition| condition.expression.contains("stages"));
+        for condition in conditions {
+            let Ok(expression) = syntax::parse(&condition.expression) else { continue };
+            let uses::Which::Named(asked) = uses::Uses::of(&expression).stages else { continue };
+            let awaited = all_before(at, edges);
+            let known = |name: &str| stages.iter().position(|lowered| lowered.stage.name == name);
+            for name in asked.iter().filter(|name| known(name).is_some_and(|stage| !awaited.contains(&stage)))
+            {
+                let place = &condition.place;
+                let span = crate::tree::Span { line: place.line, column: place.column, length: 1 };
+                let (message, hint) = if *name == lowered.stage.name {
+                    (
+                        format!("`{name}` asks for itself, and has no result yet"),
+                        "ask for another stage".to_owned(),
+                    )
+                } else {
+                    (
+                        format!("this asks for `{name}`, and does not wait for it"),
+                        format!("add `{name}` to `depends_on`"),
+                    )
+                };
+                reader.out.warn(span, place.pointer.clone(), code::NOT_AWAITED, message).hint(hint);
+            }
+        }
+    }
+}
+
+/// All that has ended when `stage` starts.
+fn all_before(stage: usize, edges: &[Vec<usize>]) -> BTreeSet<usize> {
+    let mut before = BTreeSet::new();
+    let mut open = edges[stage].clone();
+    while let Some(next) = open.pop() {
+        if before.insert(next) {
+            open.extend(&edges[next]);
+        }
+    }
+    before
+}

@@ -1,0 +1,168 @@
+//! `on`: what starts the pipeline.
+
+use super::read::{At, Fields, Reader, Shape};
+use crate::diagnostic::code;
+use crate::glob::Patterns;
+use crate::limits::MAX_PATTERNS;
+use crate::suggest::nearest;
+use crate::tree::{Key, Value, shown};
+use crate::trigger::{BranchFilter, Triggers};
+
+const LATER_SCHEDULE: &str = "start it through the API from any scheduler until then";
+const LATER_EVENT: &str = "start it through the API until then";
+
+const ON: Shape = Shape {
+    what: "`on`",
+    fields: &["push", "pull_request", "tag", "manual"],
+    later: &[
+        ("schedule", LATER_SCHEDULE),
+        ("webhook", LATER_EVENT),
+        ("event", LATER_EVENT),
+        ("events", LATER_EVENT),
+        ("release", "use `tag` until then"),
+        ("repository_dispatch", LATER_EVENT),
+        ("workflow_call", LATER_EVENT),
+        ("workflow_run", LATER_EVENT),
+    ],
+    instead: &[
+        ("workflow_dispatch", "by hand is `manual: {}`"),
+        ("tags", "write `tag: [\"v*\"]`"),
+        (
+            "pull_request_target",
+            "write `pull_request`; its pipeline file is the one of the commit under test",
+        ),
+        ("merge_request", "write `pull_request`"),
+    ],
+};
+
+const INSTEAD_OF_BRANCHES_IGNORE: &str = "write `branches: [\"**\", \"!name\"]`";
+const PUSH: Shape = Shape {
+    what: "`push`",
+    fields: &["branches", "paths", "paths_ignore"],
+    later: &[],
+    instead: &[
+        ("tags", "tags are an event of their own: `on: { tag: [\"v*\"] }`"),
+        ("branches_ignore", INSTEAD_OF_BRANCHES_IGNORE),
+        ("branches-ignore", INSTEAD_OF_BRANCHES_IGNORE),
+    ],
+};
+
+const PULL_REQUEST: Shape = Shape {
+    what: "`pull_request`",
+    fields: &["branches", "paths", "paths_ignore"],
+    later: &[
+        ("types", "it starts when one is opened, reopened or gets commits"),
+        ("events", "it starts when one is opened, reopened or gets commits"),
+    ],
+    instead: &[
+        ("branches_ignore", INSTEAD_OF_BRANCHES_IGNORE),
+        ("branches-ignore", INSTEAD_OF_BRANCHES_IGNORE),
+    ],
+};
+
+const MANUAL: Shape = Shape {
+    what: "`manual`",
+    fields: &[],
+    later: &[("inputs", "give parameters when starting it; each is a variable")],
+    instead: &[],
+};
+
+pub(super) fn triggers(reader: &mut Reader<'_>, at: Option<At<'_>>) -> Triggers {
+    let Some(at) = at else { return Triggers::default() };
+    let mut triggers = Triggers::none();
+    if matches!(&at.node.value, Value::List(events) if events.is_empty())
+        || at.entries().is_some_and(<[_]>::is_empty)
+    {
+        reader
+            .error(&at, code::MISSING_FIELD, "`on` selects nothing, so that nothing can start the pipeline")
+            .hint(format!("name at least one of {}", ON.fields.join(", ")));
+        return triggers;
+    }
+    if at.entries().is_none() {
+        let hint = "write `on: push`, `on: [push, pull_request]`, or a mapping with filters";
+        for (at, event) in reader.words(&at, "`on`", ON.fields.len() + ON.later.len(), hint) {
+            if !select(&mut triggers, event) {
+                let key = Key { span: at.node.span, text: event.to_owned() };
+                refuse_event(reader, &key, &at);
+            }
+        }
+        return triggers;
+    }
+    let Some(fields) = Fields::open(reader, at, &ON) else { return triggers };
+    triggers.push = fields.get_with_null("push").map(|at| branch_filter(reader, at, &PUSH));
+    triggers.pull_request =
+        fields.get_with_null("pull_request").map(|at| branch_filter(reader, at, &PULL_REQUEST));
+    triggers.tag = fields.get_with_null("tag").map(|at| patterns(reader, Some(at), "`tag`"));
+    if let Some(at) = fields.get_with_null("manual") {
+        triggers.manual = true;
+        if !at.node.is_null() {
+            let _ = Fields::open(reader, at, &MANUAL);
+        }
+    }
+    triggers
+}
+
+fn select(triggers: &mut Triggers, event: &str) -> bool {
+    match event {
+        "push" => triggers.push = Some(BranchFilter::default()),
+        "pull_request" => triggers.pull_request = Some(BranchFilter::default()),
+        "tag" => triggers.tag = Some(None),
+        "manual" => triggers.manual = true,
+        _ => return false,
+    }
+    true
+}
+
+fn refuse_event(reader: &mut Reader<'_>, key: &Key, at: &At<'_>) {
+    let event = key.text.as_str();
+    let pointer = at.path.to_string();
+    if let Some((_, instead)) = ON.later.iter().find(|(later, _)| *later == event) {
+        let message = format!("`{event}` is not supported yet in `on`");
+        reader.out.error(key.span, pointer, code::NOT_SUPPORTED_YET, message).hint(*instead);
+        return;
+    }
+    let hint = match (
+        ON.instead.iter().find(|(other, _)| *other == event),
+        nearest(event, ON.fields.iter().copied()),
+    ) {
+        (Some((_, instead)), _) => (*instead).to_owned(),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => format!("known are {}", ON.fields.join(", ")),
+    };
+    let message = format!("there is no event `{}`", shown(event));
+    reader.out.error(key.span, pointer, code::UNKNOWN_VALUE, message).hint(hint);
+}
+
+fn branch_filter(reader: &mut Reader<'_>, at: At<'_>, shape: &Shape) -> BranchFilter {
+    if at.node.is_null() {
+        return BranchFilter::default();
+    }
+    let Some(fields) = Fields::open(reader, at, shape) else { return BranchFilter::default() };
+    BranchFilter {
+        branches: patterns(reader, fields.get("branches"), "`branches`"),
+        paths: patterns(reader, fields.get("paths"), "`paths`"),
+        paths_ignore: patterns(reader, fields.get("paths_ignore"), "`paths_ignore`"),
+    }
+}
+
+fn patterns(reader: &mut Reader<'_>, at: Option<At<'_>>, what: &str) -> Option<Patterns> {
+    let at = at.filter(|at| !at.node.is_null())?;
+    let mut patterns = Patterns::default();
+    let words = reader.words(&at, what, MAX_PATTERNS, "write a list such as `[main, \"release/*\"]`");
+    let complete = !words.is_empty();
+    for (at, pattern) in words {
+        if let Err(error) = patterns.push(pattern) {
+            reader.error(&at, code::BAD_PATTERN, error.to_string()).done();
+        }
+    }
+    if patterns.only_exclude() {
+        reader
+            .error(&at, code::BAD_PATTERN, format!("{what} only takes out, so that nothing is left"))
+            .hint("put `\"**\"` before them");
+    } else if !complete && matches!(&at.node.value, Value::List(items) if items.is_empty()) {
+        reader
+            .error(&at, code::BAD_PATTERN, format!("{what} is empty, so that nothing could match"))
+            .hint("leave it out to let everything match");
+    }
+    Some(patterns)
+}

@@ -1,0 +1,307 @@
+//! The small pieces that lowering is made of: a place in the tree, a mapping's fields, a value of a kind.
+//!
+//! Every reader gives the value, or says what is wrong and gives None; the caller goes on with the rest either way.
+
+use std::fmt::{self, Display};
+
+use crate::diagnostic::{Diagnostics, Hint, code};
+use crate::duration::{parse_ms, write_ms};
+use crate::limits::{MAX_NAME_CHARS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS};
+use crate::suggest::nearest;
+use crate::tree::{Key, Node, Scalar, Span, Value, segment, shown};
+
+/// The way from the root to a node; spelled out only when something is wrong there.
+#[derive(Clone, Copy)]
+pub(super) enum Path<'p> {
+    Root,
+    Field(&'p Path<'p>, &'p str),
+    Item(&'p Path<'p>, usize),
+}
+
+impl Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(parent, name) => write!(f, "{parent}{}", segment(name)),
+            Self::Item(parent, index) => write!(f, "{parent}/{index}"),
+        }
+    }
+}
+
+/// Members of this beginning are the author's own: a place for what is anchored once and repeated.
+const OWN_PREFIX: &str = "x-";
+
+/// A node, and the way to it.
+#[derive(Clone, Copy)]
+pub(super) struct At<'t> {
+    pub node: &'t Node,
+    pub path: Path<'t>,
+}
+
+/// What a mapping may hold.
+pub(super) struct Shape {
+    /// Such as `a job`.
+    pub what: &'static str,
+    pub fields: &'static [&'static str],
+    /// Known by name, not there yet, with what to do instead.
+    pub later: &'static [(&'static str, &'static str)],
+    /// Written so elsewhere, with what to write here.
+    pub instead: &'static [(&'static str, &'static str)],
+}
+
+/// A mapping whose keys have been looked at.
+pub(super) struct Fields<'t> {
+    at: At<'t>,
+    entries: &'t [(Key, Node)],
+}
+
+/// The file being read, and what is wrong with it.
+pub(super) struct Reader<'s> {
+    pub source: &'s str,
+    pub out: Diagnostics,
+    /// So far.
+    pub expressions: usize,
+}
+
+impl<'t> Fields<'t> {
+    /// None where `at` is no mapping.
+    pub fn open(reader: &mut Reader<'_>, at: At<'t>, shape: &Shape) -> Option<Self> {
+        let Value::Map(entries) = &at.node.value else {
+            reader
+                .wrong_type(&at, shape.what, "a mapping")
+                .hint(format!("known are {}", shape.fields.join(", ")));
+            return None;
+        };
+        let unknown =
+            |key: &Key| !shape.fields.contains(&key.text.as_str()) && !key.text.starts_with(OWN_PREFIX);
+        for (key, _) in entries.iter().filter(|(key, _)| unknown(key)) {
+            reader.refuse_field(key, &at.path, shape);
+        }
+        Some(Self { at, entries })
+    }
+
+    /// What stands under `name`; null is as good as absent.
+    pub fn get<'f>(&'f self, name: &'f str) -> Option<At<'f>> {
+        self.get_with_null(name).filter(|at| !at.node.is_null())
+    }
+
+    pub fn get_with_null<'f>(&'f self, name: &'f str) -> Option<At<'f>> {
+        let (_, node) = self.entries.iter().find(|(key, _)| key.text == name)?;
+        Some(At { node, path: Path::Field(&self.at.path, name) })
+    }
+
+    pub fn pointer(&self, name: &str) -> String {
+        Path::Field(&self.at.path, name).to_string()
+    }
+
+    pub fn key(&self, name: &str) -> Option<&Key> {
+        self.entries.iter().map(|(key, _)| key).find(|key| key.text == name)
+    }
+
+    /// What has to be there.
+    pub fn need<'f>(
+        &'f self,
+        reader: &mut Reader<'_>,
+        name: &'f str,
+        shape: &Shape,
+        hint: &str,
+    ) -> Option<At<'f>> {
+        let found = self.get(name);
+        if found.is_none() {
+            let span = self.key(name).map_or(self.at.node.span, |key| key.span);
+            let message = format!("{} needs `{name}`", shape.what);
+            reader.out.error(span, self.at.path.to_string(), code::MISSING_FIELD, message).hint(hint);
+        }
+        found
+    }
+}
+
+impl<'t> At<'t> {
+    pub fn entries(&self) -> Option<&'t [(Key, Node)]> {
+        if let Value::Map(entries) = &self.node.value { Some(entries) } else { None }
+    }
+
+    pub fn scalar(&self) -> Option<&'t Scalar> {
+        if let Value::Scalar(scalar) = &self.node.value { Some(scalar) } else { None }
+    }
+}
+
+impl Reader<'_> {
+    pub fn error(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
+        self.out.error(at.node.span, at.path.to_string(), code, message.into())
+    }
+
+    pub fn wrong_type(&mut self, at: &At<'_>, what: &str, wanted: &str) -> Hint<'_> {
+        let message = format!("{what} has to be {wanted}, and this is {}", at.node.kind());
+        self.error(at, code::WRONG_TYPE, message)
+    }
+
+    pub fn refuse_field(&mut self, key: &Key, parent: &Path<'_>, shape: &Shape) {
+        let name = key.text.as_str();
+        let pointer = Path::Field(parent, name).to_string();
+        if let Some((_, instead)) = shape.later.iter().find(|(later, _)| *later == name) {
+            let message = format!("`{name}` is not supported yet in {}", shape.what);
+            self.out.error(key.span, pointer, code::NOT_SUPPORTED_YET, message).hint(*instead);
+            return;
+        }
+        let hint = match shape.instead.iter().find(|(other, _)| *other == name) {
+            Some((_, instead)) => (*instead).to_owned(),
+            None => match nearest(name, shape.fields.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`? Known are {}", shape.fields.join(", ")),
+                None => format!("known are {}", shape.fields.join(", ")),
+            },
+        };
+        let message = format!("{} has no `{}`", shape.what, shown(name));
+        self.out.error(key.span, pointer, code::UNKNOWN_FIELD, message).hint(hint);
+    }
+
+    /// The items of a list of at most `max`.
+    pub fn items<'t>(&mut self, at: &'t At<'t>, what: &str, max: usize, hint: &str) -> Vec<At<'t>> {
+        let Value::List(items) = &at.node.value else {
+            self.wrong_type(at, what, "a list").hint(hint);
+            return vec![];
+        };
+        if items.len() > max {
+            let message = format!("{what} can hold at most {max}, and these are {}", items.len());
+            self.error(at, code::LIMIT, message).hint("split the pipeline, or do several things in one");
+        }
+        let place = |(index, node)| At { node, path: Path::Item(&at.path, index) };
+        items.iter().enumerate().take(max).map(place).collect()
+    }
+
+    /// One word, or a list of at most `max`.
+    pub fn words<'t>(
+        &mut self,
+        at: &'t At<'t>,
+        what: &str,
+        max: usize,
+        hint: &str,
+    ) -> Vec<(At<'t>, &'t str)> {
+        let items = if at.scalar().is_some() { vec![*at] } else { self.items(at, what, max, hint) };
+        items.into_iter().filter_map(|item| Some((item, self.text(&item, what)?))).collect()
+    }
+
+    pub fn text<'t>(&mut self, at: &At<'t>, what: &str) -> Option<&'t str> {
+        match at.scalar() {
+            Some(scalar) if !scalar.is_null() => Some(&scalar.text),
+            _ => {
+                self.wrong_type(at, what, "text").done();
+                None
+            }
+        }
+    }
+
+    /// Text in which `${{ … }}` would stay as it is, which nobody means.
+    pub fn literal<'t>(&mut self, at: &At<'t>, what: &str) -> Option<&'t str> {
+        let text = self.text(at, what)?;
+        if crate::template::has_expressions(text) {
+            let message = format!("{what} can't hold `${{{{ }}}}`");
+            self.error(at, code::INTERPOLATION_NOT_ALLOWED, message)
+                .hint("it is filled in within `variables` and `run` only");
+            return None;
+        }
+        Some(text)
+    }
+
+    pub fn flag(&mut self, at: &At<'_>, what: &str) -> Option<bool> {
+        match at.scalar().filter(|scalar| scalar.plain).map(|scalar| scalar.text.as_str()) {
+            Some("true" | "True" | "TRUE") => Some(true),
+            Some("false" | "False" | "FALSE") => Some(false),
+            _ => {
+                self.error(at, code::WRONG_TYPE, format!("{what} has to be true or false"))
+                    .hint("write `true` or `false`, without quotes");
+                None
+            }
+        }
+    }
+
+    pub fn count(&mut self, at: &At<'_>, what: &str, min: u32, max: u32) -> Option<u32> {
+        let written = at.scalar().map(|scalar| scalar.text.as_str());
+        match written.and_then(|text| text.parse::<i64>().ok()) {
+            Some(n) => match u32::try_from(n).ok().filter(|n| (min..=max).contains(n)) {
+                None => {
+                    let message = format!("{what} has to be from {min} to {max}, and this is {n}");
+                    self.error(at, code::OUT_OF_RANGE, message).done();
+                    None
+                }
+                some => some,
+            },
+            None => {
+                self.wrong_type(at, what, "a whole number").done();
+                None
+            }
+        }
+    }
+
+    pub fn factor(&mut self, at: &At<'_>, what: &str, max: f64) -> Option<f64> {
+        let number = at.scalar().and_then(|scalar| scalar.text.parse::<f64>().ok());
+        match number {
+            Some(n) if (1.0..=max).contains(&n) => Some(n),
+            Some(_) => {
+                self.error(at, code::OUT_OF_RANGE, format!("{what} has to be from 1 to {max}")).done();
+                None
+            }
+            None => {
+                self.wrong_type(at, what, "a number").done();
+                None
+            }
+        }
+    }
+
+    pub fn timeout_ms(&mut self, at: Option<At<'_>>) -> Option<i64> {
+        self.duration_ms(&at?, "`timeout`", MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)
+    }
+
+    pub fn duration_ms(&mut self, at: &At<'_>, what: &str, min: i64, max: i64) -> Option<i64> {
+        let text = self.literal(at, what)?;
+        let Some(ms) = parse_ms(text) else {
+            let hint = match text.parse::<u32>() {
+                Ok(n) => format!("say of what: `{n}s` or `{n}m`"),
+                Err(_) => "write it like `90s`, `5m`, `2h` or `1h30m`".to_owned(),
+            };
+            self.error(at, code::BAD_DURATION, format!("{what} is no length of time: `{}`", shown(text)))
+                .hint(hint);
+            return None;
+        };
+        if (min..=max).contains(&ms) {
+            return Some(ms);
+        }
+        let message = format!(
+            "{what} has to be from {} to {}, and this is {}",
+            write_ms(min),
+            write_ms(max),
+            write_ms(ms)
+        );
+        self.error(at, code::OUT_OF_RANGE, message).done();
+        None
+    }
+
+    /// A name of a pipeline, stage or job: it shows in statuses, links and expressions.
+    pub fn name(&mut self, at: &At<'_>, what: &str) -> Option<String> {
+        let text = self.literal(at, what)?;
+        let message = if text.chars().count() > MAX_NAME_CHARS {
+            format!("{what} can have at most {MAX_NAME_CHARS} characters")
+        } else if !text.starts_with(char::is_alphanumeric) {
+            format!("{what} has to begin with a letter or a digit")
+        } else if let Some(c) = text.chars().find(|c| !is_name_char(*c)) {
+            format!("{what} can't hold `{}`", c.escape_default())
+        } else if text.ends_with(' ') {
+            format!("{what} can't end with a blank")
+        } else {
+            return Some(text.to_owned());
+        };
+        self.error(at, code::BAD_NAME, message)
+            .hint("use letters, digits, blanks and `_ - . / : ( ) + , & # @`");
+        None
+    }
+
+    /// A second use of a name.
+    pub fn duplicate(&mut self, at: &At<'_>, what: &str, name: &str, first: Span) {
+        let message = format!("{what} `{name}` is here already, on line {}", first.line);
+        self.error(at, code::DUPLICATE_NAME, message).hint("call one of them something else");
+    }
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_alphanumeric() || " _-./:()+,&#@".contains(c)
+}

@@ -1,0 +1,299 @@
+//! Texts with expressions, conditions, and variables: what is read here is checked word by word.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use penstock_domain::WorkStatus;
+
+use super::read::{At, Path, Reader};
+use crate::definition::{Condition, Place, Variable};
+use crate::diagnostic::{Severity, code};
+use crate::expression::names::{self, Finding, Offered, Site};
+use crate::expression::{ExpressionError, Facts, Known, rehearse, sample, syntax};
+use crate::limits::{
+    MAX_EXPRESSIONS, MAX_EXPRESSIONS_IN_TEXT, MAX_NAME_CHARS, MAX_VALUE_BYTES, MAX_VARIABLES,
+};
+use crate::template::{Piece, Template, split};
+use crate::tree::{Scalar, Span, shown};
+
+/// What is set where, so that expressions can be checked.
+#[derive(Clone)]
+pub(super) struct Scope<'a> {
+    /// As if each had succeeded.
+    pub stages: &'a BTreeMap<String, WorkStatus>,
+    /// With values that stand for any.
+    pub variables: Cow<'a, BTreeMap<String, String>>,
+}
+
+impl Scope<'_> {
+    pub fn within(&self) -> Scope<'_> {
+        Scope { stages: self.stages, variables: Cow::Borrowed(&self.variables) }
+    }
+}
+
+/// What the runner tells every step; a variable of that name would lie.
+const RESERVED_PREFIX: &str = "PENSTOCK";
+
+/// `variables`, which `scope` knows from then on.
+pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut Scope<'_>) -> Vec<Variable> {
+    let Some(at) = at else { return vec![] };
+    let Some(entries) = at.entries() else {
+        reader.wrong_type(&at, "`variables`", "a mapping").hint("write `variables: { NAME: value }`");
+        return vec![];
+    };
+    if entries.len() > MAX_VARIABLES {
+        let message =
+            format!("there can be at most {MAX_VARIABLES} variables, and these are {}", entries.len());
+        reader
+            .error(&at, code::LIMIT, message)
+            .hint("put what belongs together into a file of the repository");
+    }
+    let mut variables = vec![];
+    for (key, node) in entries.iter().take(MAX_VARIABLES) {
+        let at = At { node, path: Path::Field(&at.path, &key.text) };
+        let value = value(reader, &at, scope);
+        if let Err(message) = check_variable_name(&key.text) {
+            reader.out.error(key.span, at.path.to_string(), code::BAD_NAME, message).done();
+            continue;
+        }
+        scope.variables.to_mut().insert(key.text.clone(), String::new());
+        variables.extend(value.map(|value| Variable { name: key.text.clone(), value }));
+    }
+    variables
+}
+
+/// # Errors
+/// Why it can't be the name of a variable, and what can.
+pub(crate) fn check_variable_name(name: &str) -> Result<(), String> {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !begins || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        Err(format!(
+            "`{}` can't be a variable: letters, digits and `_` can, not beginning with a digit",
+            shown(name)
+        ))
+    } else if name.len() > MAX_NAME_CHARS {
+        Err(format!("the name of a variable can have at most {MAX_NAME_CHARS} characters"))
+    } else if name.starts_with(RESERVED_PREFIX) {
+        Err(format!("`{name}`: variables that begin with `{RESERVED_PREFIX}` are set by the runner"))
+    } else {
+        Ok(())
+    }
+}
+
+fn value(reader: &mut Reader<'_>, at: &At<'_>, scope: &Scope<'_>) -> Option<Template> {
+    if at.node.is_null() {
+        return Some(Template::default());
+    }
+    let text = reader.text(at, "a variable's value")?;
+    if text.len() > MAX_VALUE_BYTES {
+        let message = format!("a variable can hold at most {} KiB", MAX_VALUE_BYTES / 1024);
+        reader.error(at, code::LIMIT, message).hint("put it into a file of the repository");
+        return None;
+    }
+    if text.contains('\0') {
+        reader.error(at, code::BAD_VALUE, "a variable can't hold a zero byte").done();
+        return None;
+    }
+    Some(template(reader, at, Site::Value, scope))
+}
+
+/// A text whose expressions are looked at one by one.
+pub(super) fn template(reader: &mut Reader<'_>, at: &At<'_>, site: Site, scope: &Scope<'_>) -> Template {
+    let mut template = Template::default();
+    let Some(scalar) = at.scalar() else { return template };
+    let mut locator = Locator::new(reader.source, scalar, at.node.span);
+    for piece in split(&scalar.text) {
+        match piece {
+            Piece::Text(text) => template.push_text(text),
+            Piece::Expression { source, offset } => {
+                let span = locator.span(offset + leading_blanks(source), source.trim().chars().count());
+                let place = place(at, span);
+                check(reader, at, source, offset, &mut locator, site, scope);
+                template.push_expression(source, place);
+            }
+            Piece::Unclosed { offset } => {
+                let span = locator.span(offset, 3);
+                let message = "`${{` is never closed".to_owned();
+                reader
+                    .out
+                    .error(span, at.path.to_string(), code::EXPRESSION_SYNTAX, message)
+                    .hint("end it with `}}`; for the three characters themselves write `${{ \"${{\" }}`");
+            }
+            Piece::TooMany { offset } => {
+                let span = locator.span(offset, 3);
+                let message = format!("a text can hold at most {MAX_EXPRESSIONS_IN_TEXT} expressions");
+                reader.out.error(span, at.path.to_string(), code::LIMIT, message).hint("split it");
+            }
+        }
+    }
+    template
+}
+
+/// An `if`. `${{ … }}` around the whole of it is taken off.
+pub(super) fn condition(
+    reader: &mut Reader<'_>,
+    at: Option<At<'_>>,
+    site: Site,
+    scope: &Scope<'_>,
+) -> Option<Condition> {
+    let at = at?;
+    let text = reader.text(&at, "`if`")?;
+    let (expression, offset) = match split(text.trim()).as_slice() {
+        [Piece::Expression { source, offset }] => (*source, leading_blanks(text) + offset),
+        _ => (text, 0),
+    };
+    let (expression, offset) = (expression.trim(), offset + leading_blanks(expression));
+    let mut locator = Locator::new(reader.source, at.scalar()?, at.node.span);
+    let place = place(&at, locator.span(offset, expression.chars().count()));
+    check(reader, &at, expression, offset, &mut locator, site, scope);
+    Some(Condition { expression: expression.to_owned(), place })
+}
+
+/// Whether the expression that begins at `offset` of the text could ever be answered.
+fn check(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    source: &str,
+    offset: usize,
+    locator: &mut Locator<'_>,
+    site: Site,
+    scope: &Scope<'_>,
+) {
+    reader.expressions += 1;
+    if reader.expressions > MAX_EXPRESSIONS {
+        if reader.expressions == MAX_EXPRESSIONS + 1 {
+            let message = format!("a pipeline can hold at most {MAX_EXPRESSIONS} expressions");
+            reader.error(at, code::LIMIT, message).hint("set a variable once, and use it everywhere");
+        }
+        return;
+    }
+    for finding in findings(source, site, scope) {
+        let Finding { severity, code, offset: within, chars, message, hint } = finding;
+        let span = locator.span(offset + within, chars);
+        let pointer = at.path.to_string();
+        match severity {
+            Severity::Error => reader.out.error(span, pointer, code, message).hint_if_any(hint),
+            Severity::Warning => reader.out.warn(span, pointer, code, message).hint_if_any(hint),
+        }
+    }
+}
+
+fn findings(source: &str, site: Site, scope: &Scope<'_>) -> Vec<Finding> {
+    let broken = |error: ExpressionError| {
+        let (code, offset) = match &error {
+            ExpressionError::Syntax { offset, .. } => (code::EXPRESSION_SYNTAX, *offset),
+            ExpressionError::Fails { .. } => (code::EXPRESSION_FAILS, leading_blanks(source)),
+            _ => (code::EXPRESSION_TYPE, leading_blanks(source)),
+        };
+        let hint = match &error {
+            ExpressionError::NotACondition { .. } => {
+                Some("compare it with something: `… == \"…\"`".to_owned())
+            }
+            _ => None,
+        };
+        let message = error.to_string();
+        Finding { severity: Severity::Error, code, offset, chars: 1, message, hint }
+    };
+    let (expression, words) = match syntax::parse_words(source) {
+        Ok(parsed) => parsed,
+        Err(error) => return vec![broken(error)],
+    };
+    let offered = Offered { stages: scope.stages, variables: &scope.variables };
+    let mut findings = names::check(&expression, &words, site, &offered);
+    if findings.iter().all(|finding| finding.severity == Severity::Warning) {
+        let (run, variables, stages) = (sample(), scope.variables.as_ref(), scope.stages);
+        let facts = Facts { success: true, failure: false, cancelled: false, stages, run: &run, variables };
+        let known = Known { run: &run, variables, facts: (site == Site::Work).then_some(&facts) };
+        findings.extend(rehearse(&expression, site, &known).err().map(broken));
+    }
+    findings
+}
+
+fn leading_blanks(text: &str) -> usize {
+    text.len() - text.trim_start().len()
+}
+
+fn place(at: &At<'_>, span: Span) -> Place {
+    Place { pointer: at.path.to_string(), line: span.line, column: span.column }
+}
+
+/// Finds the place in the file of a byte of a scalar's value, through quotes, indentation and folding.
+///
+/// It walks through both side by side, and remembers how far it came: what is asked for mostly comes in order.
+struct Locator<'s> {
+    raw: &'s str,
+    value: &'s str,
+    escapes: bool,
+    start: Span,
+    /// Bytes of `value` and `raw` that belong to each other.
+    reached: (usize, usize),
+}
+
+impl<'s> Locator<'s> {
+    fn new(source: &'s str, scalar: &'s Scalar, start: Span) -> Self {
+        let raw = source.get(scalar.bytes.clone()).unwrap_or("");
+        Self { raw, value: &scalar.text, escapes: scalar.escapes, start, reached: (0, 0) }
+    }
+
+    fn span(&mut self, offset: usize, chars: usize) -> Span {
+        self.find(offset).map_or(self.start, |at| {
+            let before = &self.raw[..at];
+            let newlines = before.matches('\n').count();
+            let column = match before.rfind('\n') {
+                Some(newline) => 1 + before[newline + 1..].chars().count(),
+                None => self.start.column as usize + before.chars().count(),
+            };
+            let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let line = self.start.line.saturating_add(narrow(newlines));
+            Span { line, column: narrow(column), length: narrow(chars) }
+        })
+    }
+
+    fn find(&mut self, offset: usize) -> Option<usize> {
+        if offset < self.reached.0 {
+            self.reached = (0, 0);
+        }
+        let (mut in_value, mut in_raw) = self.reached;
+        let wanted = self.value.get(in_value..)?.chars();
+        for c in wanted {
+            let begins;
+            loop {
+                let rest = &self.raw[in_raw..];
+                let (length, fits) = unit(rest, c, self.escapes)?;
+                in_raw += length;
+                if fits {
+                    begins = in_raw - length;
+                    break;
+                }
+            }
+            if in_value >= offset {
+                self.reached = (in_value, begins);
+                return Some(begins);
+            }
+            in_value += c.len_utf8();
+        }
+        // Past the last character, as where an expression ends too early.
+        Some(in_raw)
+    }
+}
+
+/// Bytes of the next character of `raw`, or of an escape, and whether it can stand for `c`.
+fn unit(raw: &str, c: char, escapes: bool) -> Option<(usize, bool)> {
+    let first = raw.chars().next()?;
+    if !escapes || first != '\\' {
+        return Some((first.len_utf8(), first == c));
+    }
+    let escaped = raw[1..].chars().next()?;
+    let digits = match escaped {
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        _ => 0,
+    };
+    let length = 1 + escaped.len_utf8() + digits;
+    // An escaped end of line stands for nothing, and the first half of a surrogate pair for nothing alone.
+    let surrogate =
+        raw.get(2..4).is_some_and(|hex| matches!(hex, "d8" | "d9" | "da" | "db" | "D8" | "D9" | "DA" | "DB"));
+    let stands_for_one = escaped != '\n' && !(escaped == 'u' && surrogate);
+    raw.is_char_boundary(length).then_some((length, stands_for_one))
+}

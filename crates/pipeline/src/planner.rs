@@ -1,0 +1,241 @@
+//! Definition and run to [`Plan`]: variables merged, texts filled in, steps with a false `if` marked.
+
+use std::collections::BTreeMap;
+
+use crate::definition::{Definition, Job, Place, Stage, Step, Variable};
+use crate::diagnostic::{Diagnostic, Diagnostics, code};
+use crate::expression::{ExpressionError, Known, evaluate_early};
+use crate::limits::{MAX_PLAN_BYTES, MAX_RUN_BYTES, MAX_VALUE_BYTES, MAX_VARIABLES};
+use crate::lower::check_variable_name;
+use crate::plan::{Plan, PlannedJob, PlannedStage, PlannedStep, RunContext};
+use crate::tree::{Span, segment};
+
+type Variables = BTreeMap<String, String>;
+
+/// Makes `definition` concrete for one execution.
+///
+/// # Errors
+/// All that can't be filled in or doesn't fit, in the order of the file; parameters have no place in it.
+pub fn plan(definition: &Definition, context: &RunContext) -> Result<Plan, Vec<Diagnostic>> {
+    let mut planner = Planner { context, out: Diagnostics::default(), bytes: 0 };
+    planner.check_context();
+    let mut variables = Variables::new();
+    planner.fill(&definition.variables, &mut variables);
+    // Parameters that the file doesn't mention are variables too.
+    variables.extend(context.variables.clone());
+    planner.spend(&variables);
+    let stages = definition.stages.iter().map(|stage| planner.stage(stage, &variables)).collect();
+    let plan = Plan {
+        timeout_ms: definition.timeout_ms,
+        max_concurrent: definition.max_concurrent,
+        variables,
+        stages,
+    };
+    if planner.out.has_errors() { Err(planner.out.finish()) } else { Ok(plan) }
+}
+
+struct Planner<'c> {
+    context: &'c RunContext,
+    out: Diagnostics,
+    /// Of names, values and scripts so far.
+    bytes: usize,
+}
+
+impl Planner<'_> {
+    /// What the file has no say in.
+    fn check_context(&mut self) {
+        let parameters = &self.context.variables;
+        if parameters.len() > MAX_VARIABLES {
+            let message = format!("there can be at most {MAX_VARIABLES} parameters");
+            self.refuse(&outside("/parameters"), code::LIMIT, message, "leave some out");
+        }
+        for (name, value) in parameters.iter().take(MAX_VARIABLES) {
+            let place = outside(&format!("/parameters{}", segment(name)));
+            if let Err(message) = check_variable_name(name) {
+                self.refuse(&place, code::BAD_NAME, message, "call the parameter something else");
+            }
+            if commands(name) {
+                let message = format!("`{name}` would change what runs, which a parameter can't");
+                self.refuse(&place, code::BAD_NAME, message, "set it as a variable in the file");
+            }
+            self.check_value(name, value, &place);
+        }
+        let commit = self.context.commit_sha.as_deref().unwrap_or("");
+        if !commit.chars().all(|c| c.is_ascii_hexdigit()) {
+            let message = "a commit's name has hexadecimal digits only".to_owned();
+            self.refuse(&outside("/commit_sha"), code::BAD_VALUE, message, "give the full hash of a commit");
+        }
+    }
+
+    fn stage(&mut self, stage: &Stage, outer: &Variables) -> PlannedStage {
+        let mut variables = self.copy(outer);
+        let own = self.fill(&stage.variables, &mut variables);
+        self.spend(&own);
+        PlannedStage {
+            name: stage.name.clone(),
+            stage_type: stage.stage_type,
+            depends_on: stage.depends_on.clone(),
+            condition: stage.condition.as_ref().map(|condition| condition.expression.clone()),
+            timeout_ms: stage.timeout_ms,
+            variables: own,
+            jobs: stage.jobs.iter().map(|job| self.job(job, &variables)).collect(),
+        }
+    }
+
+    fn job(&mut self, job: &Job, outer: &Variables) -> PlannedJob {
+        let mut variables = self.copy(outer);
+        self.fill(&job.variables, &mut variables);
+        self.spend(&variables);
+        PlannedJob {
+            name: job.name.clone(),
+            runs_on: job.runs_on.clone(),
+            condition: job.condition.as_ref().map(|condition| condition.expression.clone()),
+            retry: job.retry.clone(),
+            timeout_ms: job.timeout_ms,
+            checkout: job.checkout,
+            steps: job.steps.iter().map(|step| self.step(step, &variables)).collect(),
+            variables,
+        }
+    }
+
+    fn step(&mut self, step: &Step, outer: &Variables) -> PlannedStep {
+        let (own, variables);
+        if step.variables.is_empty() {
+            (own, variables) = (Variables::new(), std::borrow::Cow::Borrowed(outer));
+        } else {
+            let mut all = self.copy(outer);
+            own = self.fill(&step.variables, &mut all);
+            variables = std::borrow::Cow::Owned(all);
+        }
+        self.spend(&own);
+        let known = Known { run: self.context, variables: &variables, facts: None };
+        let skipped = match &step.condition {
+            None => false,
+            Some(condition) => match evaluate_early(&condition.expression, &known) {
+                Ok(holds) => !holds,
+                Err(error) => {
+                    self.fails(&error, &condition.place);
+                    true
+                }
+            },
+        };
+        let run = step.run.fill(&known).unwrap_or_else(|(error, place)| {
+            self.fails(&error, &place);
+            String::new()
+        });
+        if run.len() > MAX_RUN_BYTES {
+            let message = format!("`run` of step `{}` gets too long, filled in", step.name);
+            self.refuse(&outside(""), code::LIMIT, message, "put the script into the repository");
+        }
+        self.spend_bytes(run.len());
+        PlannedStep {
+            name: step.name.clone(),
+            run,
+            variables: own,
+            working_directory: step.working_directory.clone(),
+            timeout_ms: step.timeout_ms,
+            continue_on_error: step.continue_on_error,
+            skipped,
+        }
+    }
+
+    /// Fills in `written` in its order, into `all`; gives what is new. Parameters of the run stay as they are.
+    fn fill(&mut self, written: &[Variable], all: &mut Variables) -> Variables {
+        let mut own = Variables::new();
+        for Variable { name, value } in written {
+            if self.too_large() {
+                break;
+            }
+            if let Some(parameter) = self.context.variables.get(name) {
+                all.insert(name.clone(), parameter.clone());
+                continue;
+            }
+            let filled = value.fill(&Known { run: self.context, variables: all, facts: None });
+            let text = filled.unwrap_or_else(|(error, place)| {
+                self.fails(&error, &place);
+                String::new()
+            });
+            let place = value.place().cloned().unwrap_or_else(|| outside(""));
+            // What is refused is not used any further, or it would grow with every use.
+            let text = if self.check_value(name, &text, &place) { text } else { String::new() };
+            all.insert(name.clone(), text.clone());
+            own.insert(name.clone(), text);
+        }
+        own
+    }
+
+    /// Once the plan is too large, nothing more is copied: it is refused anyway.
+    fn copy(&self, variables: &Variables) -> Variables {
+        if self.too_large() { Variables::new() } else { variables.clone() }
+    }
+
+    fn check_value(&mut self, name: &str, value: &str, place: &Place) -> bool {
+        if value.len() > MAX_VALUE_BYTES {
+            let message = format!("variable `{name}` gets longer than {} KiB", MAX_VALUE_BYTES / 1024);
+            self.refuse(place, code::LIMIT, message, "put it into a file of the repository");
+        } else if value.contains('\0') {
+            let message = format!("variable `{name}` would hold a zero byte");
+            self.refuse(place, code::BAD_VALUE, message, "leave it out");
+        } else {
+            return true;
+        }
+        false
+    }
+
+    fn spend(&mut self, variables: &Variables) {
+        self.spend_bytes(variables.iter().map(|(name, value)| name.len() + value.len()).sum());
+    }
+
+    fn spend_bytes(&mut self, bytes: usize) {
+        let before = self.bytes;
+        self.bytes += bytes;
+        if before <= MAX_PLAN_BYTES && self.too_large() {
+            let message =
+                format!("with variables in every job, the plan has more than {} MiB", MAX_PLAN_BYTES >> 20);
+            let hint = "set large variables at the jobs that need them";
+            self.refuse(&outside(""), code::LIMIT, message, hint);
+        }
+    }
+
+    fn too_large(&self) -> bool {
+        self.bytes > MAX_PLAN_BYTES
+    }
+
+    fn fails(&mut self, error: &ExpressionError, place: &Place) {
+        if self.too_large() {
+            // What was not copied would seem to be missing.
+            return;
+        }
+        let hint = "give the run a parameter of that name, or ask with `has(…)` first";
+        self.refuse(place, code::EXPRESSION_FAILS, error.to_string(), hint);
+    }
+
+    fn refuse(&mut self, place: &Place, code: &'static str, message: String, hint: &str) {
+        let span = Span { line: place.line, column: place.column, length: 1 };
+        self.out.error(span, place.pointer.clone(), code, message).hint(hint);
+    }
+}
+
+/// Who may start a pipeline need not be who may change what it does; through these a value becomes a command.
+fn commands(parameter: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "PATH",
+        "HOME",
+        "SHELL",
+        "IFS",
+        "ENV",
+        "BASH_ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "PROMPT_COMMAND",
+        "EDITOR",
+        "PAGER",
+        "NODE_OPTIONS",
+    ];
+    const PREFIXES: [&str; 8] = ["LD_", "DYLD_", "GIT_", "SSH_", "PYTHON", "PERL", "RUBY", "JAVA_TOOL_"];
+    NAMES.contains(&parameter) || PREFIXES.iter().any(|prefix| parameter.starts_with(prefix))
+}
+
+fn outside(pointer: &str) -> Place {
+    Place { pointer: pointer.to_owned(), line: 0, column: 0 }
+}

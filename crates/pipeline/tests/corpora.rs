@@ -1,0 +1,250 @@
+//! CI files that were written for other systems, and files that nobody would write.
+
+use std::path::{Path, PathBuf};
+
+use penstock_domain::TriggerEvent;
+use penstock_pipeline::{Parsed, RunContext, parse, plan};
+
+/// Everything that holds for any text at all.
+fn holds(text: &str, name: &str) -> Parsed {
+    let parsed = parse(text);
+    let lines = text.lines().count().max(1) as u32 + 1;
+    assert_eq!(parsed.definition.is_some(), parsed.errors().next().is_none(), "{name}");
+    let places: Vec<(u32, u32)> = parsed.diagnostics.iter().map(|d| (d.line, d.column)).collect();
+    assert!(places.is_sorted(), "{name}: {places:?}");
+    for diagnostic in &parsed.diagnostics {
+        assert!((1..=lines).contains(&diagnostic.line) && diagnostic.column >= 1, "{name}: {diagnostic:?}");
+        assert!(
+            !diagnostic.message.is_empty() && !diagnostic.message.contains(char::is_control),
+            "{name}: {diagnostic:?}"
+        );
+        assert!(
+            diagnostic.pointer.is_empty() || diagnostic.pointer.starts_with('/'),
+            "{name}: {diagnostic:?}"
+        );
+        let _ = diagnostic.render(&penstock_pipeline::Source { text, origin: name });
+    }
+    parsed
+}
+
+fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("the folder can be read").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            yaml_files(&path, found);
+        } else if path.extension().is_some_and(|e| e == "yml" || e == "yaml") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn files_of_other_systems_get_diagnostics_with_their_places() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/ci");
+    if !folder.is_dir() {
+        eprintln!("skipped: there are no CI files in ../shared/corpora/ci");
+        return;
+    }
+    let mut files = vec![];
+    yaml_files(&folder, &mut files);
+    assert!(files.len() > 500, "only {} files", files.len());
+    for file in files {
+        let bytes = std::fs::read(&file).expect("the file can be read");
+        let name = file.display().to_string();
+        let parsed = holds(&String::from_utf8_lossy(&bytes), &name);
+        assert!(parsed.definition.is_none(), "{name} would run as it is");
+    }
+}
+
+/// Small, even and the same on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}
+
+const VALID: [&str; 3] = [
+    r#"
+name: web
+on:
+  push: { branches: [main, "release/**", "!release/0"], paths: ["src/**"] }
+  tag: ["v*"]
+  manual: {}
+variables: { NODE: "20", NAME: "x-${{ branch }}" }
+concurrency: { limit: 2 }
+stages:
+  - name: build
+    jobs:
+      - name: app
+        runs_on: [linux]
+        retry: { max: 2, delay: 1m, backoff: 2.0, on: [runner_lost] }
+        steps:
+          - npm ci
+          - name: unit
+            run: |
+              npm test -- --sha ${{ commit }}
+              echo ${{ number + 1 }}
+            if: branch == "main" && has(variables.NODE)
+            timeout: 5m
+  - name: deploy
+    depends_on: [build]
+    if: always() && stages.build.status == "succeeded" && ["main"].exists(b, b == branch)
+    jobs: [{ name: ship, steps: [{ run: ./deploy.sh, working_directory: ops }] }]
+"#,
+    r#"{"on": ["push"], "stages": [{"name": "a", "if": "size(branch) > 3 ? true : false", "jobs": [{"name": "b",
+"variables": {"A": "\u0041${{ string(number) }}"}, "steps": ["make", {"run": "x", "if": "tag.startsWith(\"v\")"}]}]}]}"#,
+    "x-defaults: &d\n  timeout: 1h\nstages:\n  - <<: *d\n    name: ä\n    jobs:\n    - {name: 'b', steps: [\"a\"]}\n",
+];
+
+/// Bytes that mean something to YAML, to expressions or to UTF-8.
+const TELLING: &[u8] = b" \n\t:-[]{}&*!|>'\"%@`#,?.()$=<+\\/0a\x00\x7f\xc3\xa4\xff~";
+
+fn mutate(dice: &mut Dice, text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(bytes.len().max(1)).min(bytes.len().saturating_sub(1));
+        match dice.below(5) {
+            0 if !bytes.is_empty() => bytes[at] = TELLING[dice.below(TELLING.len())],
+            1 => bytes.insert(at, TELLING[dice.below(TELLING.len())]),
+            2 if !bytes.is_empty() => {
+                bytes.remove(at);
+            }
+            3 => bytes.truncate(at),
+            _ => {
+                let end = (at + dice.below(40)).min(bytes.len());
+                let piece = bytes[at.min(end)..end].to_vec();
+                let to = dice.below(bytes.len().max(1)).min(bytes.len());
+                bytes.splice(to..to, piece);
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn no_mutation_of_a_valid_file_makes_it_panic() {
+    let context = context();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut planned = 0;
+    for text in VALID {
+        assert_eq!(parse(text).diagnostics, []);
+    }
+    for round in 0..6_000 {
+        let text = mutate(&mut dice, VALID[round % VALID.len()]);
+        if let Some(definition) = holds(&text, &format!("round {round}")).definition {
+            planned += usize::from(plan(&definition, &context).is_ok());
+        }
+    }
+    assert!(planned > 100, "the mutations are too wild to reach the planner: {planned}");
+}
+
+#[test]
+fn no_row_of_words_makes_an_expression_panic() {
+    const WORDS: &[&str] = &[
+        "branch",
+        "variables",
+        "stages",
+        ".",
+        "[",
+        "]",
+        "(",
+        ")",
+        "{",
+        "}",
+        "\"a\"",
+        "'",
+        "\"",
+        "1",
+        "1u",
+        "0x",
+        "9223372036854775807",
+        "-",
+        "!",
+        "+",
+        "*",
+        "/",
+        "%",
+        "&&",
+        "||",
+        "==",
+        "<",
+        "in",
+        "?",
+        ":",
+        ",",
+        "has",
+        "exists",
+        "all",
+        "map",
+        "size",
+        "string",
+        "int",
+        "always",
+        "success",
+        "true",
+        "null",
+        "r'",
+        "b'\\377'",
+        "'\\u00'",
+        "'\\U00110000'",
+        "'\\x'",
+        "`a`",
+        "1e999",
+        "1.",
+        ".5",
+        "-9223372036854775808",
+        "//",
+        "ä",
+        "\n",
+        "\u{0}",
+        "x",
+        "startsWith",
+        "double",
+        "'''",
+        "a.?b",
+        "[?",
+        "0xFFFFFFFFFFFFFFFFFF",
+        "T{",
+        "@in",
+        "_",
+    ];
+    let context = context();
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let facts_stages = [("a".to_owned(), penstock_domain::WorkStatus::Failed)].into();
+    let facts = penstock_pipeline::Facts {
+        success: true,
+        failure: false,
+        cancelled: false,
+        stages: &facts_stages,
+        run: &context,
+        variables: &context.variables,
+    };
+    let mut answered = 0;
+    for _ in 0..20_000 {
+        let blank = [" ", ""][dice.below(2)];
+        let expression: Vec<&str> = (0..1 + dice.below(9)).map(|_| WORDS[dice.below(WORDS.len())]).collect();
+        let answer = penstock_pipeline::evaluate(&expression.join(blank), &facts);
+        answered += usize::from(!matches!(answer, Err(penstock_pipeline::ExpressionError::Syntax { .. })));
+    }
+    assert!(answered > 500, "the words make no sense together: {answered}");
+}
+
+fn context() -> RunContext {
+    RunContext {
+        branch: "main".to_owned(),
+        tag: None,
+        event: TriggerEvent::Push,
+        commit_sha: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
+        commit_message: "Fix it".to_owned(),
+        author: "Ada".to_owned(),
+        repository_url: "https://example.org/web.git".to_owned(),
+        pipeline_name: "web".to_owned(),
+        number: 7,
+        variables: [("GIVEN".to_owned(), "yes".to_owned())].into(),
+    }
+}
