@@ -1,0 +1,76 @@
+//! The one entrance: which topic decides on which event.
+
+use penstock_domain::IllegalTransition;
+use thiserror::Error;
+
+use crate::change::Changes;
+use crate::draft::Draft;
+use crate::event::Event;
+use crate::model::Snapshot;
+use crate::moment::Moment;
+use crate::{attempt, ending};
+
+/// What is to change, decided on `version`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    pub version: i64,
+    pub changes: Changes,
+}
+
+impl Decision {
+    /// The event was right, and changes nothing: it was told before.
+    pub fn is_empty(&self) -> bool {
+        self.changes == Changes::default()
+    }
+}
+
+/// Why an event decides nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Ask again with every stage of the execution in the snapshot.
+    #[error("the decision needs the whole execution")]
+    NeedsWhole,
+    #[error("there is no such {0} in this execution")]
+    Unknown(&'static str),
+    /// Whoever reports no longer holds the attempt.
+    #[error("the lease of this attempt ran out; its work was taken from this runner")]
+    LeaseExpired,
+    /// The execution, or what the event is about, has ended before.
+    #[error("it has already ended as {0}")]
+    AlreadyEnded(&'static str),
+    /// The event came too late to matter: somebody else has decided meanwhile.
+    #[error("{0}")]
+    NotNow(&'static str),
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// The report contradicts itself or the job.
+    #[error("{0}")]
+    BadReport(String),
+}
+
+/// What follows from `event`, given `snapshot`.
+///
+/// # Errors
+/// [`Refusal`]: the event is refused and nothing changes. An event told twice is no refusal, but an empty decision.
+pub fn decide(snapshot: Snapshot, event: &Event, at: &Moment) -> Result<Decision, Refusal> {
+    let mut draft = Draft::new(snapshot, at);
+    match event {
+        Event::Admit => ending::admit(&mut draft)?,
+        Event::Release => ending::release(&mut draft)?,
+        Event::Assign { job, runner } => attempt::assign(&mut draft, *job, *runner)?,
+        Event::Refused { job, attempt, runner, why, retry_after_ms, effect } => {
+            draft.changes.outbox_done.push(*effect);
+            attempt::refused(&mut draft, *job, *attempt, *runner, *why, *retry_after_ms)?;
+        }
+        Event::Report(report) => attempt::report(&mut draft, report)?,
+        Event::LeaseExpired { job, attempt, timer } => {
+            draft.changes.due.push(*timer);
+            attempt::lease_expired(&mut draft, *job, *attempt)?;
+        }
+        Event::JobDeadline { job, attempt } => attempt::deadline(&mut draft, *job, *attempt)?,
+        Event::StageDeadline { stage } => ending::stage_deadline(&mut draft, *stage)?,
+        Event::ExecutionDeadline => ending::execution_deadline(&mut draft)?,
+        Event::Cancel => ending::cancel(&mut draft)?,
+    }
+    Ok(draft.finish())
+}

@@ -1,0 +1,198 @@
+//! A decision in the making: a copy of the snapshot that is changed in place, and what was touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use penstock_domain::{
+    IdSource as _, JobId, OutboxId, Reason, RunnerId, StageId, StepId, TimerId, Timestamp, WorkStatus,
+};
+
+use crate::change::{Changes, Dispatch, Effect, EffectKind, StepsOf, Timer, TimerKind, Waiting};
+use crate::decide::{Decision, Refusal};
+use crate::model::{Job, Snapshot, Stage};
+use crate::moment::{Ids, Moment};
+
+/// How long whoever decided an effect has it to itself before the clock hands it to another.
+/// Longer than a push may take.
+const FIRST_CLAIM_MS: i64 = 15_000;
+
+pub(crate) struct Draft {
+    pub state: Snapshot,
+    pub now: Timestamp,
+    pub changes: Changes,
+    ids: Ids,
+    execution_touched: bool,
+    stages_touched: BTreeSet<StageId>,
+    jobs_touched: BTreeSet<JobId>,
+    steps_touched: BTreeSet<StepId>,
+}
+
+impl Draft {
+    pub fn new(state: Snapshot, at: &Moment) -> Self {
+        Self {
+            state,
+            now: at.now,
+            changes: Changes::default(),
+            ids: at.ids(),
+            execution_touched: false,
+            stages_touched: BTreeSet::new(),
+            jobs_touched: BTreeSet::new(),
+            steps_touched: BTreeSet::new(),
+        }
+    }
+
+    /// The decision: every touched row, in the order of the snapshot.
+    pub fn finish(mut self) -> Decision {
+        if self.execution_touched {
+            self.changes.executions.push(self.state.execution);
+        }
+        self.changes
+            .stages
+            .extend(self.state.stages.into_iter().filter(|s| self.stages_touched.contains(&s.id)));
+        self.changes.jobs.extend(self.state.jobs.into_iter().filter(|j| self.jobs_touched.contains(&j.id)));
+        self.changes
+            .steps
+            .extend(self.state.steps.into_iter().filter(|s| self.steps_touched.contains(&s.id)));
+        Decision { version: self.state.version, changes: self.changes }
+    }
+
+    pub fn require_whole(&self) -> Result<(), Refusal> {
+        if self.state.is_whole() { Ok(()) } else { Err(Refusal::NeedsWhole) }
+    }
+
+    pub fn touch_execution(&mut self) -> &mut crate::model::Execution {
+        self.execution_touched = true;
+        &mut self.state.execution
+    }
+
+    pub fn job_index(&self, id: JobId) -> Result<usize, Refusal> {
+        self.state.jobs.iter().position(|j| j.id == id).ok_or(Refusal::Unknown("job"))
+    }
+
+    pub fn job(&self, index: usize) -> &Job {
+        &self.state.jobs[index]
+    }
+
+    pub fn touch_job(&mut self, index: usize) -> &mut Job {
+        let job = &mut self.state.jobs[index];
+        self.jobs_touched.insert(job.id);
+        job
+    }
+
+    pub fn stage_index(&self, id: StageId) -> Result<usize, Refusal> {
+        self.state.stages.iter().position(|s| s.id == id).ok_or(Refusal::Unknown("stage"))
+    }
+
+    pub fn stage(&self, index: usize) -> &Stage {
+        &self.state.stages[index]
+    }
+
+    pub fn touch_stage(&mut self, index: usize) -> &mut Stage {
+        let stage = &mut self.state.stages[index];
+        self.stages_touched.insert(stage.id);
+        stage
+    }
+
+    pub fn touch_step(&mut self, index: usize) -> &mut crate::model::Step {
+        let step = &mut self.state.steps[index];
+        self.steps_touched.insert(step.id);
+        step
+    }
+
+    /// Ends, or takes back, the steps of a job; the rows of the snapshot follow, so that both say the same.
+    pub fn set_steps_of(&mut self, job_id: JobId, status: WorkStatus, reason: Option<Reason>) {
+        let running = match status {
+            WorkStatus::Skipped => WorkStatus::Failed,
+            other => other,
+        };
+        self.changes.steps_of.push(StepsOf { job_id, status, running, reason });
+        let ids: Vec<_> = self
+            .state
+            .steps
+            .iter()
+            .filter(|s| s.job_id == job_id && (status == WorkStatus::Pending || !s.status.is_final()))
+            .map(|s| s.id)
+            .collect();
+        for id in ids {
+            self.steps_touched.remove(&id);
+        }
+    }
+
+    /// Does the same to every job of the stage that still waits.
+    pub fn set_waiting(&mut self, stage_id: StageId, status: WorkStatus, reason: Option<Reason>) {
+        let now = self.now;
+        let (ready_at, completed_at) =
+            if status == WorkStatus::Pending { (Some(now), None) } else { (None, Some(now)) };
+        for job in
+            self.state.jobs.iter_mut().filter(|j| j.stage_id == stage_id && j.status == WorkStatus::Pending)
+        {
+            (job.status, job.reason, job.ready_at, job.completed_at) =
+                (status, reason, ready_at, completed_at);
+        }
+        self.changes.waiting.push(Waiting { stage_id, status, reason, ready_at, completed_at });
+    }
+
+    pub fn end_timers_of_job(&mut self, id: JobId) {
+        self.changes.timers_ended.jobs.push(id);
+    }
+
+    pub fn end_timers_of_stage(&mut self, id: StageId) {
+        self.changes.timers_ended.stages.push(id);
+    }
+
+    /// Ends every timer of the execution, also those that this decision has begun.
+    pub fn end_all_timers(&mut self) {
+        self.changes.timers.clear();
+        self.changes.timers_ended.executions.push(self.state.execution.id);
+    }
+
+    pub fn start_timer(
+        &mut self,
+        kind: TimerKind,
+        stage: Option<StageId>,
+        attempt_of: Option<(JobId, u32)>,
+        ms: i64,
+    ) {
+        let id = TimerId::new(&mut self.ids);
+        self.changes.timers.push(Timer {
+            id,
+            kind,
+            execution_id: self.state.execution.id,
+            stage_id: stage,
+            job_id: attempt_of.map(|(job, _)| job),
+            attempt: attempt_of.map(|(_, attempt)| attempt),
+            due_at: self.now.plus_ms(ms),
+        });
+    }
+
+    pub fn effect(&mut self, topic: String, kind: EffectKind) {
+        let id = OutboxId(self.ids.uuid());
+        let execution_id = self.state.execution.id;
+        // The forge's component looks for what is due; a dispatch is sent by who decided it.
+        let first_claim_ms = if matches!(kind, EffectKind::ForgeStatus(_)) { 0 } else { FIRST_CLAIM_MS };
+        let due_at = self.now.plus_ms(first_claim_ms);
+        self.changes.outbox.push(Effect { id, topic, execution_id, due_at, kind });
+    }
+
+    /// Tells the runner that holds the job's attempt to end it.
+    pub fn cancel_on_runner(&mut self, index: usize) {
+        let job = &self.state.jobs[index];
+        let (job_id, attempt) = (job.id, job.attempt);
+        if let Some(runner_id) = job.runner_id {
+            self.effect(attempt_topic(job_id), EffectKind::Cancel(Dispatch { job_id, attempt, runner_id }));
+        }
+    }
+
+    pub fn dispatch(&mut self, job_id: JobId, attempt: u32, runner_id: RunnerId) {
+        self.effect(attempt_topic(job_id), EffectKind::Dispatch(Dispatch { job_id, attempt, runner_id }));
+    }
+
+    /// How each stage stands, by name, for conditions.
+    pub fn stage_statuses(&self) -> BTreeMap<String, WorkStatus> {
+        self.state.stages.iter().map(|s| (s.name.clone(), s.status)).collect()
+    }
+}
+
+/// A dispatch and the cancel of what it dispatched stay in order.
+fn attempt_topic(job: JobId) -> String {
+    format!("job:{job}")
+}

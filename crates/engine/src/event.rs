@@ -1,0 +1,63 @@
+//! What can happen to an execution.
+
+use penstock_domain::{JobId, OutboxId, RunnerId, StageId, TimerId};
+
+use crate::model::JobReport;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Its pipeline has a free place: a queued execution begins.
+    Admit,
+    /// A person lets a held pull request run.
+    Release,
+    /// A runner has a free slot for this ready job.
+    Assign {
+        job: JobId,
+        runner: RunnerId,
+    },
+    /// The runner did not take the push.
+    Refused {
+        job: JobId,
+        attempt: u32,
+        runner: RunnerId,
+        why: Unreachable,
+        retry_after_ms: i64,
+        effect: OutboxId,
+    },
+    /// The holder of an attempt tells what happened.
+    Report(RunnerReport),
+    /// Nothing was heard from the holder for the length of a lease.
+    LeaseExpired {
+        job: JobId,
+        attempt: u32,
+        timer: TimerId,
+    },
+    /// The attempt outlived its timeout although the runner should have ended it.
+    JobDeadline {
+        job: JobId,
+        attempt: u32,
+    },
+    StageDeadline {
+        stage: StageId,
+    },
+    ExecutionDeadline,
+    /// A person, or a newer execution, ends it.
+    Cancel,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunnerReport {
+    pub job: JobId,
+    pub attempt: u32,
+    pub runner: RunnerId,
+    pub reports: Vec<JobReport>,
+}
+
+/// Why a push came to nothing. Both mean that the attempt was certainly not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreachable {
+    /// The runner said 429: it is well, and busy.
+    Full,
+    /// No connection, or an answer that means no.
+    Refused,
+}

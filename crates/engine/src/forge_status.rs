@@ -1,0 +1,72 @@
+//! What the commit's status says: the execution's state in the forge's four words, and one sentence.
+
+use penstock_domain::{ExecutionStatus, Reason};
+
+use crate::change::{EffectKind, ForgeStatus};
+use crate::draft::Draft;
+use crate::model::Execution;
+
+/// Queues the status for the commit, where the execution has one to tell.
+pub(crate) fn tell(draft: &mut Draft) {
+    let execution = &draft.state.execution;
+    let Some(target) = execution.context.target.clone() else { return };
+    let context = format!("penstock/{}", execution.context.run.pipeline_name);
+    let status = ForgeStatus {
+        state: state(execution).to_owned(),
+        description: description(execution),
+        forge: target.forge,
+        repository: target.repository,
+        commit_sha: target.commit_sha,
+        context,
+        execution_id: execution.id,
+    };
+    let topic =
+        format!("status:{}/{}/{}/{}", status.forge, status.repository, status.commit_sha, status.context);
+    draft.effect(topic, EffectKind::ForgeStatus(status));
+}
+
+/// *failure* is the commit's fault, *error* is ours or somebody's choice.
+fn state(execution: &Execution) -> &'static str {
+    match (execution.status, execution.reason) {
+        (ExecutionStatus::Queued | ExecutionStatus::Running, _) => "pending",
+        (ExecutionStatus::Succeeded, _) => "success",
+        (ExecutionStatus::Cancelled, _)
+        | (
+            _,
+            Some(Reason::RunnerLost | Reason::DispatchFailed | Reason::RunnerError | Reason::ConfigError),
+        ) => "error",
+        (ExecutionStatus::Failed | ExecutionStatus::Timeout, _) => "failure",
+    }
+}
+
+fn description(execution: &Execution) -> String {
+    let number = execution.number;
+    let because =
+        || execution.error_details.clone().or(execution.reason.map(|r| r.to_string())).unwrap_or_default();
+    match execution.status {
+        ExecutionStatus::Queued => match execution.reason {
+            Some(Reason::ForkApproval) => {
+                format!("#{number} waits: a fork's pull request needs someone's leave to run")
+            }
+            Some(reason) => format!("#{number} is queued: {reason}"),
+            None => format!("#{number} is queued"),
+        },
+        ExecutionStatus::Running => format!("#{number} is running"),
+        ExecutionStatus::Succeeded => format!("#{number} succeeded in {}", taken(execution)),
+        ExecutionStatus::Failed => format!("#{number} failed: {}", because()),
+        ExecutionStatus::Cancelled => format!("#{number} was cancelled"),
+        ExecutionStatus::Timeout => format!("#{number} timed out: {}", because()),
+    }
+}
+
+fn taken(execution: &Execution) -> String {
+    let ms = match (execution.started_at, execution.completed_at) {
+        (Some(start), Some(end)) => end.since_ms(start),
+        _ => 0,
+    };
+    match ms {
+        0..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
+        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}

@@ -1,0 +1,155 @@
+//! The state that decisions are made on: rows as the store reads them, no more of them than an event can touch.
+
+use std::collections::BTreeMap;
+
+use penstock_domain::{
+    ExecutionId, ExecutionStatus, JobId, PipelineId, Reason, RunnerId, StageId, StepId, Timestamp, WorkStatus,
+};
+use penstock_pipeline::{PlannedJob, RunContext};
+use serde::{Deserialize, Serialize};
+
+/// An execution with as many of its stages and jobs as the event needs.
+///
+/// Narrow: one job with its steps and its stage. Whole: every stage, every running job, and the waiting jobs that
+/// have a condition. A decision that needs the whole and has the narrow says [`crate::Refusal::NeedsWhole`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub version: i64,
+    pub execution: Execution,
+    pub stages: Vec<Stage>,
+    pub jobs: Vec<Job>,
+    /// Of the job that the event is about.
+    pub steps: Vec<Step>,
+}
+
+impl Snapshot {
+    pub fn is_whole(&self) -> bool {
+        self.stages.len() == self.execution.stages_total as usize
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    pub id: ExecutionId,
+    #[serde(skip_serializing)]
+    pub pipeline_id: PipelineId,
+    #[serde(skip_serializing)]
+    pub number: u64,
+    pub status: ExecutionStatus,
+    pub reason: Option<Reason>,
+    pub started_at: Option<Timestamp>,
+    pub completed_at: Option<Timestamp>,
+    #[serde(skip_serializing)]
+    pub timeout_ms: i64,
+    #[serde(skip_serializing)]
+    pub stages_total: u32,
+    pub stages_completed: u32,
+    pub stages_failed: u32,
+    /// The first thing that went wrong, in one sentence.
+    pub error_details: Option<String>,
+    #[serde(skip_serializing)]
+    pub context: ExecutionContext,
+}
+
+/// What an execution runs on and for; written once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionContext {
+    pub run: RunContext,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<StatusTarget>,
+    /// The pipeline's variables, under the run's parameters: a stage's condition sees its own over these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// A pull request from a fork: no secrets, and a person lets it run first.
+    #[serde(default)]
+    pub from_fork: bool,
+}
+
+/// The commit whose status tells how the execution goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusTarget {
+    pub forge: String,
+    /// `owner/name`.
+    pub repository: String,
+    pub commit_sha: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    pub id: StageId,
+    pub name: String,
+    #[serde(skip_serializing)]
+    pub depends_on: Vec<String>,
+    #[serde(skip_serializing)]
+    pub condition: Option<String>,
+    #[serde(skip_serializing)]
+    pub timeout_ms: Option<i64>,
+    /// What it sets itself, for its condition.
+    #[serde(skip_serializing)]
+    pub variables: BTreeMap<String, String>,
+    pub status: WorkStatus,
+    pub reason: Option<Reason>,
+    pub started_at: Option<Timestamp>,
+    pub completed_at: Option<Timestamp>,
+    #[serde(skip_serializing)]
+    pub jobs_total: u32,
+    pub jobs_finished: u32,
+    pub jobs_failed: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub id: JobId,
+    pub stage_id: StageId,
+    pub name: String,
+    pub status: WorkStatus,
+    pub reason: Option<Reason>,
+    pub message: Option<String>,
+    /// From 1; one more for each time that it is tried again.
+    pub attempt: u32,
+    /// Pushes of this attempt that no runner took.
+    pub refusals: u32,
+    pub ready_at: Option<Timestamp>,
+    pub runner_id: Option<RunnerId>,
+    pub assigned_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub completed_at: Option<Timestamp>,
+    #[serde(skip_serializing)]
+    pub spec: PlannedJob,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub id: StepId,
+    pub job_id: JobId,
+    pub order: u32,
+    #[serde(skip_serializing)]
+    pub name: String,
+    pub status: WorkStatus,
+    pub reason: Option<Reason>,
+    pub exit_code: Option<i32>,
+    pub started_at: Option<Timestamp>,
+    pub completed_at: Option<Timestamp>,
+}
+
+/// One thing that the holder of an attempt reports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum JobReport {
+    StepStarted {
+        step: u32,
+        at: Timestamp,
+    },
+    StepFinished {
+        step: u32,
+        at: Timestamp,
+        status: WorkStatus,
+        exit_code: Option<i32>,
+        reason: Option<Reason>,
+    },
+    JobFinished {
+        at: Timestamp,
+        status: WorkStatus,
+        reason: Option<Reason>,
+        message: Option<String>,
+    },
+}

@@ -1,0 +1,134 @@
+//! "Why is this waiting?", answered for an execution and for a job from what is there.
+
+use penstock_domain::{ExecutionId, ExecutionStatus, Reason, RunnerId, Timestamp, WorkStatus};
+use serde::{Deserialize, Serialize};
+
+use crate::matching::fits;
+
+/// What a thing waits for, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    pub reason: Reason,
+    /// One sentence for a person.
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<Holder>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// An execution or a runner that has what is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    Execution { id: ExecutionId, number: u64 },
+    Runner { id: RunnerId, name: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunnerView {
+    pub id: RunnerId,
+    pub name: String,
+    pub labels: Vec<String>,
+    pub capacity: u32,
+    pub running: u32,
+    pub unreachable_until: Option<Timestamp>,
+}
+
+/// A job as far as its waiting goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobWait<'a> {
+    pub status: WorkStatus,
+    pub reason: Option<Reason>,
+    pub ready_at: Option<Timestamp>,
+    pub runs_on: &'a [String],
+    /// Names of the stages that its own stage depends on and that have not ended.
+    pub unfinished: Vec<String>,
+}
+
+/// Why a queued execution has not begun; None if it does not wait.
+pub fn why_execution(
+    status: ExecutionStatus,
+    reason: Option<Reason>,
+    limit: u32,
+    running: Vec<(ExecutionId, u64)>,
+) -> Option<Wait> {
+    if status != ExecutionStatus::Queued {
+        return None;
+    }
+    if reason == Some(Reason::ForkApproval) {
+        let message = "the pull request comes from a fork; someone who may must let it run".to_owned();
+        return Some(Wait {
+            reason: Reason::ForkApproval,
+            message,
+            waits_for: vec![],
+            held_by: vec![],
+            until: None,
+        });
+    }
+    let numbers = running.iter().map(|(_, n)| format!("#{n}")).collect::<Vec<_>>().join(", ");
+    let message = match running.len() {
+        0 => "its turn comes at once".to_owned(),
+        n => format!("{n} of at most {limit} executions of this pipeline run: {numbers}"),
+    };
+    let held_by = running.into_iter().map(|(id, number)| Holder::Execution { id, number }).collect();
+    Some(Wait { reason: Reason::ConcurrencyLimit, message, waits_for: vec![], held_by, until: None })
+}
+
+/// Why a pending job has not begun; None if it does not wait.
+pub fn why_job(job: &JobWait, runners: &[RunnerView], now: Timestamp) -> Option<Wait> {
+    if job.status != WorkStatus::Pending {
+        return None;
+    }
+    let Some(ready_at) = job.ready_at else {
+        let message = match job.unfinished.as_slice() {
+            [] => "its stage has not begun".to_owned(),
+            names => format!("waits for {}", names.join(", ")),
+        };
+        let waits_for = job.unfinished.clone();
+        return Some(Wait {
+            reason: Reason::DependencyPending,
+            message,
+            waits_for,
+            held_by: vec![],
+            until: None,
+        });
+    };
+    if ready_at > now && job.reason == Some(Reason::RetryBackoff) {
+        let message = format!("a failed attempt is tried again at {ready_at}");
+        let wait = Wait {
+            reason: Reason::RetryBackoff,
+            message,
+            waits_for: vec![],
+            held_by: vec![],
+            until: Some(ready_at),
+        };
+        return Some(wait);
+    }
+    Some(why_no_runner(job.runs_on, runners, now))
+}
+
+fn why_no_runner(runs_on: &[String], runners: &[RunnerView], now: Timestamp) -> Wait {
+    let labels = if runs_on.is_empty() { "any label".to_owned() } else { runs_on.join(", ") };
+    let fitting: Vec<_> = runners.iter().filter(|r| fits(&r.labels, runs_on)).collect();
+    let reachable = |r: &&&RunnerView| r.unreachable_until.is_none_or(|until| until <= now);
+    let waits_for = runs_on.to_vec();
+    if fitting.is_empty() {
+        let message = format!("no registered runner has {labels}; register one with these labels");
+        return Wait { reason: Reason::NoMatchingRunner, message, waits_for, held_by: vec![], until: None };
+    }
+    if !fitting.iter().any(|r| reachable(&r)) {
+        let until = fitting.iter().filter_map(|r| r.unreachable_until).min();
+        let message = format!("none of the {} runners with {labels} can be reached", fitting.len());
+        return Wait { reason: Reason::NoMatchingRunner, message, waits_for, held_by: vec![], until };
+    }
+    let busy = fitting.iter().filter(reachable).filter(|r| r.running >= r.capacity);
+    let held_by: Vec<_> = busy.map(|r| Holder::Runner { id: r.id, name: r.name.clone() }).collect();
+    let message = match held_by.len() {
+        0 => "a runner is free; it is about to be given the job".to_owned(),
+        n => format!("every slot of the {n} runners with {labels} is taken"),
+    };
+    Wait { reason: Reason::RunnerFull, message, waits_for, held_by, until: None }
+}
