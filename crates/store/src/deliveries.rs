@@ -1,0 +1,133 @@
+//! Webhook deliveries: stored before they are answered, worked off afterwards.
+
+use penstock_domain::{DeliveryId, Timestamp};
+
+use crate::connection::Connection;
+use crate::{Row, Store, StoreError, Value, id, optional, text};
+
+/// A delivery as it came in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDelivery<'a> {
+    pub id: DeliveryId,
+    pub forge: &'a str,
+    /// The forge's own id of it; the same id is the same delivery.
+    pub delivery_key: &'a str,
+    pub event_name: &'a str,
+    /// received, ignored or rejected.
+    pub status: &'a str,
+    pub reason: Option<&'a str>,
+    /// What it means, as JSON; None where it means nothing to us.
+    pub event: Option<String>,
+    /// The raw body, where it may be needed again.
+    pub payload: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    New,
+    Duplicate,
+}
+
+/// A delivery that waits to be worked off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub forge: String,
+    pub event_name: String,
+    pub status: String,
+    pub event: Option<String>,
+    pub attempts: u32,
+    pub received_at: Timestamp,
+    /// It could not be worked off before, for a reason that was told.
+    pub was_postponed: bool,
+}
+
+const COLUMNS: &str = "id, forge, event_name, status, event, attempts, received_at, reason IS NOT NULL";
+
+fn delivery(r: &Row) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: r.parse(0)?,
+        forge: r.text(1)?.to_owned(),
+        event_name: r.text(2)?.to_owned(),
+        status: r.text(3)?.to_owned(),
+        event: r.optional_text(4)?.map(str::to_owned),
+        attempts: r.unsigned(5)?,
+        received_at: r.parse(6)?,
+        was_postponed: r.integer(7)? != 0,
+    })
+}
+
+impl<C: Connection> Store<C> {
+    /// Keeps the delivery, once. `retry_at`: when the clock takes it up if nobody has by then.
+    ///
+    /// # Errors
+    /// As every write.
+    pub async fn receive(
+        &self,
+        new: NewDelivery<'_>,
+        now: Timestamp,
+        retry_at: Timestamp,
+    ) -> Result<Received, StoreError> {
+        let sql =
+            "INSERT INTO deliveries (id, forge, delivery_key, event_name, status, reason, event, payload,
+            due_at, received_at, completed_at)
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, CASE WHEN ?5 = 'received' THEN NULL ELSE ?10 END)
+          ON CONFLICT (forge, delivery_key) DO NOTHING RETURNING id";
+        let parameters = vec![
+            id(new.id),
+            new.forge.into(),
+            new.delivery_key.into(),
+            new.event_name.into(),
+            new.status.into(),
+            optional(new.reason),
+            optional(new.event),
+            new.payload.map_or(Value::Null, Value::Blob),
+            text(retry_at),
+            text(now),
+        ];
+        let rows = self.connection.query(sql, parameters).await?;
+        Ok(if rows.is_empty() { Received::Duplicate } else { Received::New })
+    }
+
+    /// # Errors
+    /// As every read.
+    pub async fn delivery(&self, delivery_id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE id = ?1");
+        let rows = self.connection.query(&sql, vec![id(delivery_id)]).await?;
+        rows.first().map(delivery).transpose()
+    }
+
+    /// Takes up to `limit` deliveries that are due, and puts them off to `until` should the taker die.
+    ///
+    /// # Errors
+    /// As every write.
+    pub async fn claim_deliveries(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let sql = format!(
+            "UPDATE deliveries SET due_at = ?2, attempts = attempts + 1
+             WHERE id IN (SELECT id FROM deliveries WHERE status = 'received' AND due_at <= ?1 ORDER BY due_at LIMIT ?3)
+             RETURNING {COLUMNS}"
+        );
+        let rows = self.connection.query(&sql, vec![text(now), text(until), limit.into()]).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// The delivery could not be worked off yet: again at `due_at`.
+    ///
+    /// # Errors
+    /// As every write.
+    pub async fn postpone_delivery(
+        &self,
+        delivery_id: DeliveryId,
+        due_at: Timestamp,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE deliveries SET due_at = ?2, reason = ?3 WHERE id = ?1 AND status = 'received'";
+        self.connection.query(sql, vec![id(delivery_id), text(due_at), reason.into()]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! All the SQL, over a small [`Connection`] trait; nothing else spells SQL.
+//!
+//! Every change of state is one INSERT into `journal` ([`Store::commit`]): its triggers refuse what was decided on
+//! an older state and apply the rest. Reads that a decision is made on are one query each. There are no
+//! transactions across calls, for a write lock that is held while a component thinks stops everybody else.
+
+mod commit;
+mod connection;
+mod deliveries;
+mod executions;
+mod idempotency;
+mod logs;
+mod migrate;
+mod outbox;
+mod pipelines;
+mod queue;
+mod row;
+mod runners;
+mod snapshot;
+mod timers;
+
+pub use commit::{Cause, Entry, JournalEvent};
+pub use connection::{Connection, DbError, Value};
+pub use deliveries::{Delivery, NewDelivery, Received};
+pub use executions::{BranchStatus, ExecutionDetail, ExecutionFilter};
+pub use idempotency::Remembered;
+pub use logs::{Appended, LogFilter, StoredChunk};
+pub use migrate::{MIGRATIONS, Migration, migrate, statements};
+pub use outbox::{Claimed, DispatchJob};
+pub use pipelines::{Pipeline, PipelineSummary};
+pub use queue::Admissible;
+pub use row::{Row, RowError};
+pub use runners::Runner;
+pub use snapshot::Holder;
+pub use timers::DueTimer;
+
+use penstock_domain::Timestamp;
+use thiserror::Error;
+
+/// The database, as this project's other crates see it.
+#[derive(Debug, Clone)]
+pub struct Store<C> {
+    connection: C,
+}
+
+impl<C: Connection> Store<C> {
+    /// Over a database that is known to be migrated; see [`migrate`].
+    pub const fn new(connection: C) -> Self {
+        Self { connection }
+    }
+}
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The state has changed since it was read: read again, decide again.
+    #[error("the state has changed meanwhile")]
+    Conflict,
+    /// A unique index refused the row.
+    #[error("{0} is already there")]
+    Exists(String),
+    #[error("the database failed")]
+    Database(#[source] DbError),
+    #[error("a row does not have the expected shape")]
+    Row(#[from] RowError),
+    #[error("JSON in the database can't be read")]
+    Json(#[from] serde_json::Error),
+}
+
+impl From<DbError> for StoreError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Conflict => Self::Conflict,
+            DbError::Unique(what) => Self::Exists(what),
+            other => Self::Database(other),
+        }
+    }
+}
+
+/// The most rows that one list answers.
+pub const MAX_LIST: u32 = 200;
+
+pub(crate) fn text(at: Timestamp) -> Value {
+    Value::Text(at.to_string())
+}
+
+pub(crate) fn id(id: impl std::fmt::Display) -> Value {
+    Value::Text(id.to_string())
+}
+
+pub(crate) fn optional(value: Option<impl Into<String>>) -> Value {
+    value.map_or(Value::Null, |v| Value::Text(v.into()))
+}

@@ -1,0 +1,149 @@
+//! Effects that wait to be done outside.
+
+use penstock_domain::{ExecutionId, JobId, OutboxId, PipelineId, RunnerId, StepId, Timestamp, WorkStatus};
+use penstock_engine::{EffectKind, ExecutionContext};
+use penstock_pipeline::PlannedJob;
+
+use crate::connection::Connection;
+use crate::{Row, Store, StoreError, id, text};
+
+/// An effect that the caller has to itself until its claim ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    pub id: OutboxId,
+    pub effect: EffectKind,
+    /// From 1.
+    pub attempts: u32,
+    pub created_at: Timestamp,
+}
+
+fn claimed(r: &Row) -> Result<Claimed, StoreError> {
+    let payload: serde_json::Value = r.json(2)?;
+    let effect = serde_json::from_value(serde_json::json!({ "kind": r.text(1)?, "payload": payload }))?;
+    Ok(Claimed { id: r.parse(0)?, effect, attempts: r.unsigned(3)?, created_at: r.parse(4)? })
+}
+
+/// All that a runner needs to know of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DispatchJob {
+    pub job_id: JobId,
+    pub job_name: String,
+    pub attempt: u32,
+    pub spec: PlannedJob,
+    pub stage_name: String,
+    pub steps: Vec<StepId>,
+    pub execution_id: ExecutionId,
+    pub number: u64,
+    pub pipeline_id: PipelineId,
+    pub pipeline_name: String,
+    pub repository_url: String,
+    pub context: ExecutionContext,
+    pub runner_id: RunnerId,
+    pub runner_url: Option<String>,
+    pub status: WorkStatus,
+}
+
+impl<C: Connection> Store<C> {
+    /// Takes up to `limit` due effects of these kinds, and puts them off to `until` should the taker die. Of each
+    /// topic only the first is taken: the next waits until it is done.
+    ///
+    /// # Errors
+    /// As every write.
+    pub async fn claim_effects(
+        &self,
+        kinds: &[&str],
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let sql = "UPDATE outbox SET due_at = ?3, attempts = attempts + 1
+          WHERE seq IN (
+            SELECT o.seq FROM json_each(?1) AS k JOIN outbox AS o ON o.kind = k.value AND o.done_at IS NULL
+            WHERE o.due_at <= ?2 AND NOT EXISTS (
+              SELECT 1 FROM outbox AS earlier
+              WHERE earlier.topic = o.topic AND earlier.done_at IS NULL AND earlier.seq < o.seq)
+            ORDER BY o.due_at LIMIT ?4)
+          RETURNING id, kind, payload, attempts, created_at";
+        let parameters = vec![serde_json::to_string(kinds)?.into(), text(now), text(until), limit.into()];
+        let rows = self.connection.query(sql, parameters).await?;
+        rows.iter().map(claimed).collect()
+    }
+
+    /// The effect has been done, or never will be; `outcome` says which.
+    ///
+    /// # Errors
+    /// As every write.
+    pub async fn finish_effect(
+        &self,
+        effect: OutboxId,
+        outcome: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE outbox SET done_at = ?2, outcome = ?3 WHERE id = ?1 AND done_at IS NULL";
+        self.connection.query(sql, vec![id(effect), text(now), outcome.into()]).await?;
+        Ok(())
+    }
+
+    /// # Errors
+    /// As every write.
+    pub async fn postpone_effect(
+        &self,
+        effect: OutboxId,
+        due_at: Timestamp,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE outbox SET due_at = ?2, last_error = ?3 WHERE id = ?1 AND done_at IS NULL";
+        self.connection.query(sql, vec![id(effect), text(due_at), error.into()]).await?;
+        Ok(())
+    }
+
+    /// Whether any effect of the kind is due.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn has_due_effects(&self, kind: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM outbox WHERE kind = ?1 AND done_at IS NULL AND due_at <= ?2 LIMIT 1";
+        Ok(!self.connection.query(sql, vec![kind.into(), text(now)]).await?.is_empty())
+    }
+
+    /// The attempt, where it still runs on that runner.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn dispatch_job(
+        &self,
+        job: JobId,
+        attempt: u32,
+        runner: RunnerId,
+    ) -> Result<Option<DispatchJob>, StoreError> {
+        let sql = "SELECT j.job_name, j.spec, s.stage_name,
+            (SELECT json_group_array(id) FROM (SELECT id FROM steps WHERE job_id = j.id ORDER BY step_order)),
+            e.id, e.execution_number, p.id, p.pipeline_name, p.repository_url, e.context, r.url, j.status
+          FROM jobs AS j JOIN pipeline_stages AS s ON s.id = j.stage_id
+            JOIN pipeline_executions AS e ON e.id = j.execution_id
+            JOIN pipeline_configurations AS p ON p.id = e.pipeline_id
+            JOIN runners AS r ON r.id = ?3
+          WHERE j.id = ?1 AND j.attempt = ?2 AND j.runner_id = ?3";
+        let rows = self.connection.query(sql, vec![id(job), attempt.into(), id(runner)]).await?;
+        let read = |r: &Row| {
+            Ok(DispatchJob {
+                job_id: job,
+                job_name: r.text(0)?.to_owned(),
+                attempt,
+                spec: r.json(1)?,
+                stage_name: r.text(2)?.to_owned(),
+                steps: r.json(3)?,
+                execution_id: r.parse(4)?,
+                number: r.unsigned(5)?,
+                pipeline_id: r.parse(6)?,
+                pipeline_name: r.text(7)?.to_owned(),
+                repository_url: r.text(8)?.to_owned(),
+                context: r.json(9)?,
+                runner_id: runner,
+                runner_url: r.optional_text(10)?.map(str::to_owned),
+                status: r.parse(11)?,
+            })
+        };
+        rows.first().map(read).transpose()
+    }
+}

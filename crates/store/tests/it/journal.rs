@@ -1,0 +1,116 @@
+//! One INSERT a change: guarded, whole, and the only way.
+
+use penstock_engine::{Event, decide};
+use penstock_store::{MIGRATIONS, StoreError, statements};
+use penstock_testkit::database::{Database, migrated, now_or_never};
+
+use crate::world::{SMALL, World};
+
+#[test]
+fn of_two_decisions_on_one_state_the_second_is_a_conflict_and_changes_nothing() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    let snapshot = now_or_never(world.store.snapshot(Some(id), None, true)).unwrap().unwrap();
+    let one = decide(snapshot.clone(), &Event::Cancel, &world.moment()).unwrap();
+    let two = decide(snapshot, &Event::ExecutionDeadline, &world.moment()).unwrap();
+    world.commit(id, &one).unwrap();
+    let picture = world.picture(id);
+    assert!(matches!(world.commit(id, &two), Err(StoreError::Conflict)));
+    assert_eq!(world.picture(id), picture);
+}
+
+#[test]
+fn a_guard_on_another_subject_is_held_too() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let state = now_or_never(world.store.pipeline_state(world.pipeline)).unwrap().unwrap();
+    let context = penstock_engine::ExecutionContext {
+        run: world.run_context(),
+        target: None,
+        variables: Default::default(),
+        from_fork: false,
+    };
+    let work = penstock_engine::Work::Broken { error_details: "no".into() };
+    let new =
+        penstock_engine::NewExecution { origin: Default::default(), context, work, concurrency_limit: None };
+    let (a, first) = penstock_engine::create(new.clone(), &state, &world.moment()).unwrap();
+    let (b, second) = penstock_engine::create(new, &state, &world.moment()).unwrap();
+    world.commit(a, &first).unwrap();
+    assert!(matches!(world.commit(b, &second), Err(StoreError::Conflict)), "both would be number 1");
+}
+
+#[test]
+fn a_lost_connection_leaves_all_of_a_change_or_nothing() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    let snapshot = now_or_never(world.store.snapshot(Some(id), None, true)).unwrap().unwrap();
+    let decision = decide(snapshot, &Event::Cancel, &world.moment()).unwrap();
+    let picture = world.picture(id);
+    database.fail_after(0);
+    assert!(world.commit(id, &decision).is_err());
+    assert_eq!(world.picture(id), picture);
+    world.commit(id, &decision).unwrap();
+}
+
+#[test]
+fn migrations_run_once_and_are_numbered_without_gaps() {
+    let database = Database::in_memory();
+    now_or_never(migrated(&database));
+    now_or_never(migrated(&database));
+    let applied: i64 =
+        database.raw().query_row("SELECT count(*) FROM schema_migrations", [], |r| r.get(0)).unwrap();
+    assert_eq!(applied, MIGRATIONS.len() as i64);
+    for (index, migration) in MIGRATIONS.iter().enumerate() {
+        assert_eq!(migration.version, index as i64 + 1, "{}", migration.name);
+    }
+}
+
+#[test]
+fn several_that_open_an_empty_database_at_once_all_find_it_migrated() {
+    let folder = std::env::temp_dir().join(format!("penstock-migrate-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("db");
+    std::thread::scope(|scope| {
+        let open = || {
+            let database = Database::open(&path);
+            now_or_never(migrated(&database)).version_of_nothing()
+        };
+        let handles: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
+        for handle in handles {
+            assert_eq!(handle.join().unwrap(), 0);
+        }
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+trait VersionOfNothing {
+    fn version_of_nothing(self) -> i64;
+}
+
+impl VersionOfNothing for penstock_store::Store<&Database> {
+    fn version_of_nothing(self) -> i64 {
+        now_or_never(self.version("nothing")).unwrap()
+    }
+}
+
+#[test]
+fn a_migration_file_is_cut_where_its_statements_end() {
+    let sql = "-- words;\nCREATE TABLE a (\n  x\n);\n\nCREATE TRIGGER t AFTER INSERT ON a\nBEGIN\n  SELECT 1;\nEND;\nSELECT 2";
+    let cut = statements(sql);
+    assert_eq!(cut.len(), 3);
+    assert!(cut[1].starts_with("CREATE TRIGGER") && cut[1].ends_with("END;\n"), "{}", cut[1]);
+}
+
+#[test]
+fn the_story_of_an_execution_can_be_read_in_order() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    world.run_to_the_end();
+    let story = now_or_never(world.store.journal_of_execution(id, 0, 100)).unwrap();
+    assert!(story.windows(2).all(|w| w[0].seq < w[1].seq));
+    let rest = now_or_never(world.store.journal_of_execution(id, story[0].seq, 100)).unwrap();
+    assert_eq!(rest.len(), story.len() - 1);
+}

@@ -1,0 +1,283 @@
+//! Executions from their first row to their last.
+
+use expect_test::{Expect, expect};
+use penstock_domain::{ExecutionStatus, Reason, WorkStatus};
+use penstock_engine::{Event, Refusal, Unreachable};
+use penstock_testkit::database::Database;
+
+use crate::world::{SMALL, World};
+
+const DIAMOND: &str = "
+name: diamond
+on: push
+stages:
+  - name: build
+    jobs: [{ name: app, runs_on: linux, steps: [make] }]
+  - name: unit
+    depends_on: build
+    jobs: [{ name: a, steps: [test, report] }, { name: b, steps: [test] }]
+  - name: lint
+    depends_on: build
+    jobs: [{ name: lint, steps: [lint] }]
+  - name: ship
+    depends_on: [unit, lint]
+    jobs: [{ name: ship, steps: [ship] }]
+  - name: notify
+    depends_on: [ship]
+    if: always()
+    jobs: [{ name: tell, steps: [tell] }, { name: alarm, if: failure(), steps: [ring] }]
+";
+
+fn lease_of(world: &World<'_>) -> penstock_domain::TimerId {
+    let sql = "SELECT id FROM timers WHERE kind = 'lease'";
+    world.database.raw().query_row(sql, [], |r| r.get::<_, String>(0)).unwrap().parse().unwrap()
+}
+
+fn dispatch_of(world: &World<'_>) -> penstock_domain::OutboxId {
+    let sql = "SELECT id FROM outbox WHERE kind = 'dispatch' AND done_at IS NULL";
+    world.database.raw().query_row(sql, [], |r| r.get::<_, String>(0)).unwrap().parse().unwrap()
+}
+
+fn check(actual: &str, expected: &Expect) {
+    expected.assert_eq(actual);
+}
+
+#[test]
+fn a_diamond_runs_to_its_end() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(DIAMOND);
+    world.run_to_the_end();
+    check(
+        &world.picture(id),
+        &expect![[r#"
+        #1 succeeded 5/5 stages, 0 failed
+        build succeeded 1/1
+          app succeeded attempt 1
+            make succeeded
+        unit succeeded 2/2
+          a succeeded attempt 1
+            test succeeded
+            report succeeded
+          b succeeded attempt 1
+            test succeeded
+        lint succeeded 1/1
+          lint succeeded attempt 1
+            lint succeeded
+        ship succeeded 1/1
+          ship succeeded attempt 1
+            ship succeeded
+        notify succeeded 2/2
+          tell succeeded attempt 1
+            tell succeeded
+          alarm skipped (condition_false) attempt 1
+            ring skipped (condition_false)
+    "#]],
+    );
+    assert_eq!(world.count("SELECT count(*) FROM timers"), 0, "what has ended needs no timer");
+}
+
+#[test]
+fn a_failure_leaves_out_what_depends_on_it_and_nothing_else() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(DIAMOND);
+    let build = world.assign_all();
+    world.finish(build[0], 1, WorkStatus::Succeeded).unwrap();
+    let middle = world.assign_all();
+    assert_eq!(middle.len(), 3);
+    world.finish(middle[0], 1, WorkStatus::Failed).unwrap();
+    for job in &middle[1..] {
+        world.finish(*job, 1, WorkStatus::Succeeded).unwrap();
+    }
+    world.run_to_the_end();
+    check(
+        &world.picture(id),
+        &expect![[r#"
+        #1 failed (exit_code) 5/5 stages, 1 failed
+        ! unit / a: exit_code
+        build succeeded 1/1
+          app succeeded attempt 1
+            make succeeded
+        unit failed (exit_code) 2/2
+          a failed (exit_code) attempt 1
+            test succeeded
+            report failed (exit_code)
+          b succeeded attempt 1
+            test succeeded
+        lint succeeded 1/1
+          lint succeeded attempt 1
+            lint succeeded
+        ship skipped (dependency_failed) 1/1
+          ship skipped (dependency_failed) attempt 1
+            ship skipped
+        notify succeeded 2/2
+          tell succeeded attempt 1
+            tell succeeded
+          alarm succeeded attempt 1
+            ring succeeded
+    "#]],
+    );
+}
+
+#[test]
+fn a_failed_attempt_is_tried_again_after_its_delay() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(
+        "{name: r, on: push, stages: [{name: s, jobs: [{name: j, retry: {max: 1, delay: 1m}, steps: [x, y]}]}]}",
+    );
+    let job = world.assign_all()[0];
+    world.finish(job, 1, WorkStatus::Failed).unwrap();
+    assert!(world.assign_all().is_empty(), "it waits");
+    check(
+        &world.picture(id),
+        &expect![[r#"
+        #1 running 0/1 stages, 0 failed
+        s running 0/1
+          j pending (retry_backoff) attempt 2
+            x pending
+            y pending
+    "#]],
+    );
+    world.pass(60_000);
+    assert_eq!(world.assign_all(), [job]);
+    assert_eq!(
+        world.finish(job, 1, WorkStatus::Succeeded),
+        Err(Refusal::LeaseExpired),
+        "the first attempt is fenced"
+    );
+    world.finish(job, 2, WorkStatus::Failed).unwrap();
+    assert_eq!(world.status(id), ExecutionStatus::Failed);
+}
+
+#[test]
+fn a_lost_runner_leaves_no_job_stuck_and_can_say_no_more() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    let job = world.assign_all()[0];
+    world.pass(29_000);
+    let lease = penstock_testkit::database::now_or_never(world.store.prolong_lease(
+        job,
+        1,
+        world.now().plus_ms(30_000),
+    ));
+    assert!(lease.unwrap(), "a heartbeat prolongs it");
+    world.pass(2_000);
+    let due = penstock_testkit::database::now_or_never(world.store.due_timers(world.now(), 10)).unwrap();
+    assert!(due.is_empty(), "the heartbeat has put it off");
+    world.pass(30_000);
+    world
+        .tell(Some(id), Some(job), &Event::LeaseExpired { job, attempt: 1, timer: lease_of(&world) })
+        .unwrap();
+    assert_eq!(world.status(id), ExecutionStatus::Failed);
+    check(
+        &world.picture(id),
+        &expect![[r#"
+        #1 failed (runner_lost) 1/1 stages, 1 failed
+        ! build / app: runner_lost: its runner was not heard of for 30 s
+        build failed (runner_lost) 1/1
+          app failed (runner_lost) attempt 1
+            make skipped (runner_lost)
+    "#]],
+    );
+}
+
+#[test]
+fn a_report_told_twice_changes_nothing_the_second_time() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.start(SMALL);
+    let job = world.assign_all()[0];
+    world.finish(job, 1, WorkStatus::Succeeded).unwrap();
+    let before = world.count("SELECT max(seq) FROM journal");
+    assert_eq!(world.finish(job, 1, WorkStatus::Succeeded), Ok(penstock_engine::Changes::default()));
+    assert_eq!(world.count("SELECT max(seq) FROM journal"), before);
+}
+
+#[test]
+fn a_success_that_the_steps_do_not_bear_out_is_none() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    let job = world.assign_all()[0];
+    let (at, status) = (world.now(), WorkStatus::Succeeded);
+    let lie = penstock_engine::JobReport::JobFinished { at, status, reason: None, message: None };
+    world.report(job, 1, vec![lie]).unwrap();
+    assert_eq!(world.status(id), ExecutionStatus::Failed);
+}
+
+#[test]
+fn a_cancel_ends_what_runs_and_what_waits() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(DIAMOND);
+    let build = world.assign_all()[0];
+    let changes = world.tell(Some(id), None, &Event::Cancel).unwrap();
+    assert_eq!(changes.outbox.len(), 1, "the runner is told");
+    assert_eq!(world.finish(build, 1, WorkStatus::Succeeded), Err(Refusal::LeaseExpired));
+    assert_eq!(world.tell(Some(id), None, &Event::Cancel), Err(Refusal::AlreadyEnded("cancelled")));
+    assert_eq!(world.count("SELECT count(*) FROM jobs WHERE status <> 'cancelled'"), 0);
+    assert_eq!(world.count("SELECT count(*) FROM steps WHERE status <> 'cancelled'"), 0);
+    assert_eq!(world.count("SELECT count(*) FROM timers"), 0);
+}
+
+#[test]
+fn a_refused_job_goes_back_to_the_queue_and_fails_in_the_end() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    for round in 1..=penstock_engine::MAX_REFUSALS {
+        let job = world.assign_all()[0];
+        let (attempt, runner, why) = (1, world.runner, Unreachable::Refused);
+        world
+            .tell(
+                Some(id),
+                Some(job),
+                &Event::Refused { job, attempt, runner, why, retry_after_ms: 0, effect: dispatch_of(&world) },
+            )
+            .unwrap();
+        let expected = if round == penstock_engine::MAX_REFUSALS { "failed" } else { "running" };
+        assert_eq!(world.status(id).as_str(), expected, "round {round}");
+    }
+    assert!(world.picture(id).contains("dispatch_failed"));
+}
+
+#[test]
+fn more_executions_than_the_limit_queue_and_are_let_in_by_age() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let first = world.start(SMALL);
+    let second = world.start(SMALL);
+    let third = world.start(SMALL);
+    assert_eq!(world.status(third), ExecutionStatus::Queued);
+    world.tell(Some(first), None, &Event::Cancel).unwrap();
+    let admissible = penstock_testkit::database::now_or_never(world.store.admissible(10)).unwrap();
+    assert_eq!(admissible.iter().map(|a| a.execution).collect::<Vec<_>>(), [third]);
+    world.tell(Some(third), None, &Event::Admit).unwrap();
+    assert_eq!(
+        (world.status(second), world.status(third)),
+        (ExecutionStatus::Running, ExecutionStatus::Running)
+    );
+}
+
+#[test]
+fn a_stage_that_takes_too_long_fails_with_its_jobs() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(
+        "{name: t, on: push, stages: [{name: s, timeout: 1m, jobs: [{name: a, steps: [x]}, {name: b, steps: [x]}]}]}",
+    );
+    let jobs = world.assign_all();
+    world.pass(61_000);
+    let due = penstock_testkit::database::now_or_never(world.store.due_timers(world.now(), 10)).unwrap();
+    let stage = due.iter().find_map(|t| t.stage_id).unwrap();
+    let changes = world.tell(Some(id), None, &Event::StageDeadline { stage }).unwrap();
+    assert_eq!(changes.outbox.len(), jobs.len(), "each runner is told");
+    assert_eq!(world.status(id), ExecutionStatus::Failed);
+    assert!(world.picture(id).contains("#1 failed (timed_out)"));
+    let reason = Some(Reason::TimedOut);
+    let detail = penstock_testkit::database::now_or_never(world.store.execution_detail(id)).unwrap().unwrap();
+    assert_eq!(detail.stages[0].reason, reason);
+}

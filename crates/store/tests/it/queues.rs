@@ -1,0 +1,123 @@
+//! Deliveries, effects, logs and keys: kept once, taken by one at a time.
+
+use penstock_api::runner::{LogLine, LogStream};
+use penstock_domain::{DeliveryId, WorkStatus};
+use penstock_store::{Appended, LogFilter, NewDelivery, Received, Remembered};
+use penstock_testkit::database::{Database, now_or_never};
+
+use crate::world::{SMALL, World};
+
+fn delivery(key: &str) -> NewDelivery<'_> {
+    let id = DeliveryId(penstock_domain::id::uuid_v7(
+        penstock_domain::Timestamp::from_millis(1),
+        [key.len() as u8; 10],
+    ));
+    NewDelivery {
+        id,
+        forge: "github",
+        delivery_key: key,
+        event_name: "push",
+        status: "received",
+        reason: None,
+        event: Some("{}".into()),
+        payload: None,
+    }
+}
+
+#[test]
+fn a_delivery_is_kept_once_and_claimed_by_one() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let now = world.now();
+    let receive = |key| now_or_never(world.store.receive(delivery(key), now, now)).unwrap();
+    assert_eq!(
+        (receive("a"), receive("a"), receive("bb")),
+        (Received::New, Received::Duplicate, Received::New)
+    );
+    let claim =
+        || now_or_never(world.store.claim_deliveries(world.now(), world.now().plus_ms(1000), 10)).unwrap();
+    assert_eq!(claim().len(), 2);
+    assert_eq!(claim().len(), 0, "they are somebody's");
+    world.pass(1000);
+    assert_eq!(claim()[0].attempts, 2, "the claim has ended");
+}
+
+#[test]
+fn effects_of_one_topic_go_out_one_after_the_other() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.start(SMALL);
+    let job = world.assign_all()[0];
+    world.pass(10_000);
+    let claim = || {
+        let until = world.now().plus_ms(1000);
+        now_or_never(world.store.claim_effects(&["dispatch", "cancel"], world.now(), until, 10)).unwrap()
+    };
+    world.pass(30_000);
+    let sql = "SELECT id FROM timers WHERE kind = 'lease'";
+    let timer: String = database.raw().query_row(sql, [], |r| r.get(0)).unwrap();
+    let timer = timer.parse().unwrap();
+    world.tell(None, Some(job), &penstock_engine::Event::LeaseExpired { job, attempt: 1, timer }).unwrap();
+    world.pass(20_000);
+    let first = claim();
+    assert_eq!(first.len(), 1, "the cancel waits for the dispatch");
+    now_or_never(world.store.finish_effect(first[0].id, "taken", world.now())).unwrap();
+    let second = claim();
+    assert_eq!(second.len(), 1);
+    assert_ne!(first[0].id, second[0].id);
+}
+
+fn lines(from: u64, to: u64) -> Vec<LogLine> {
+    let at = penstock_domain::Timestamp::from_millis(1);
+    (from..=to)
+        .map(|seq| LogLine { seq, step: Some(0), stream: LogStream::Stdout, at, text: seq.to_string() })
+        .collect()
+}
+
+#[test]
+fn log_lines_are_kept_once_each_and_in_order() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    let job = world.assign_all()[0];
+    let append =
+        |from, to| now_or_never(world.store.append_log(id, job, 1, &lines(from, to), world.now())).unwrap();
+    assert_eq!(append(1, 3), Appended::Kept);
+    assert_eq!(append(1, 3), Appended::Kept);
+    assert_eq!(append(2, 5), Appended::Kept);
+    assert_eq!(append(8, 9), Appended::Gap { next_seq: 6 });
+    let read = |filter| now_or_never(world.store.log_chunks(id, &filter, 0, 100)).unwrap();
+    let kept: Vec<u64> =
+        read(LogFilter::default()).iter().flat_map(|c| c.lines.iter().map(|l| l.seq)).collect();
+    assert_eq!(kept, [1, 2, 3, 4, 5]);
+    assert_eq!(read(LogFilter { job: Some("app".into()), stage: Some("build".into()) }).len(), 2);
+    assert_eq!(read(LogFilter { job: Some("other".into()), stage: None }).len(), 0);
+    world.finish(job, 1, WorkStatus::Succeeded).unwrap();
+}
+
+#[test]
+fn a_key_gives_the_same_answer_for_a_day() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let take = |hash| now_or_never(world.store.take_key("k", hash, world.now(), 60_000)).unwrap();
+    assert_eq!(take("a"), Remembered::New);
+    assert_eq!(take("a"), Remembered::UnderWay);
+    now_or_never(world.store.remember("k", 201, "{}")).unwrap();
+    assert_eq!(take("a"), Remembered::Answered { status: 201, body: "{}".into() });
+    assert_eq!(take("b"), Remembered::OtherRequest);
+    world.pass(24 * 3_600_000 + 1);
+    assert_eq!(take("b"), Remembered::New);
+    world.pass(60_001);
+    assert_eq!(take("c"), Remembered::New, "whoever took it has died");
+}
+
+#[test]
+fn a_demand_that_nobody_meets_hides_no_other() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let jobs: String = (0..300).map(|n| format!("{{name: g{n}, runs_on: gpu, steps: [x]}},")).collect();
+    world.start(&format!(
+        "{{name: g, on: push, stages: [{{name: s, jobs: [{jobs} {{name: l, runs_on: linux, steps: [x]}}]}}]}}"
+    ));
+    assert_eq!(world.assign_all().len(), 1);
+}

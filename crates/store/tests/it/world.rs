@@ -1,0 +1,275 @@
+//! A database with a pipeline and a runner in it, and a clock that moves when told.
+
+use std::cell::Cell;
+
+use penstock_api::view;
+use penstock_domain::{ExecutionId, ExecutionStatus, JobId, PipelineId, RunnerId, Timestamp, WorkStatus};
+use penstock_engine::{
+    Changes, Decision, Event, ExecutionContext, JobReport, Moment, NewExecution, Origin, Refusal,
+    RunnerReport, Work, create, decide,
+};
+use penstock_pipeline::{RunContext, parse, plan};
+use penstock_store::{Cause, Entry, Pipeline, Runner, Store, StoreError};
+use penstock_testkit::database::{Database, migrated, now_or_never};
+
+pub struct World<'a> {
+    pub store: Store<&'a Database>,
+    pub database: &'a Database,
+    pub pipeline: PipelineId,
+    pub runner: RunnerId,
+    now: Cell<i64>,
+    drawn: Cell<u64>,
+}
+
+impl<'a> World<'a> {
+    pub fn new(database: &'a Database) -> Self {
+        let store = now_or_never(migrated(database));
+        let id = |n: u8| penstock_domain::id::uuid_v7(Timestamp::from_millis(1), [n; 10]);
+        let world = Self {
+            store,
+            database,
+            pipeline: PipelineId(id(1)),
+            runner: RunnerId(id(2)),
+            now: Cell::new(1_700_000_000_000),
+            drawn: Cell::new(0),
+        };
+        now_or_never(world.store.save_pipeline(&world.pipeline_row(), 0, &cause(), world.now())).unwrap();
+        world.register(10);
+        world
+    }
+
+    fn pipeline_row(&self) -> Pipeline {
+        Pipeline {
+            view: view::Pipeline {
+                id: self.pipeline,
+                pipeline_name: "web".into(),
+                pipeline_type: penstock_domain::PipelineType::FullCicd,
+                repository_url: "https://git.example/a/b.git".into(),
+                definition: None,
+                definition_path: Some(".penstock.yml".into()),
+                branch_patterns: vec!["main".into()],
+                trigger_events: vec![],
+                max_concurrent_executions: 2,
+                public_status: true,
+                is_active: true,
+                created_by: "admin".into(),
+                created_at: self.now(),
+                updated_at: self.now(),
+            },
+            repository_key: "git.example/a/b".into(),
+            forge: None,
+            forge_repository: Some("a/b".into()),
+            deleted_at: None,
+        }
+    }
+
+    pub fn register(&self, capacity: u32) {
+        let (id, name) = (self.runner, "one".to_owned());
+        let runner =
+            Runner { id, name, labels: vec!["linux".into()], capacity, url: Some("http://r".into()) };
+        now_or_never(self.store.register_runner(&runner, self.now())).unwrap();
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.get())
+    }
+
+    pub fn pass(&self, ms: i64) {
+        self.now.set(self.now.get() + ms);
+    }
+
+    pub fn moment(&self) -> Moment {
+        self.drawn.set(self.drawn.get() + 1);
+        let mut seed = [0; 16];
+        seed[..8].copy_from_slice(&self.drawn.get().to_be_bytes());
+        Moment { now: self.now(), seed }
+    }
+
+    pub fn run_context(&self) -> RunContext {
+        RunContext {
+            branch: "main".into(),
+            tag: None,
+            event: penstock_domain::TriggerEvent::Push,
+            commit_sha: Some("a".repeat(40)),
+            commit_message: String::new(),
+            author: "ada".into(),
+            repository_url: "https://git.example/a/b.git".into(),
+            pipeline_name: "web".into(),
+            number: 0,
+            variables: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Starts an execution of the file's text.
+    pub fn start(&self, text: &str) -> ExecutionId {
+        let parsed = parse(text);
+        assert_eq!(parsed.errors().map(|d| d.message.clone()).collect::<Vec<_>>(), Vec::<String>::new());
+        let planned = plan(&parsed.definition.unwrap(), &self.run_context()).unwrap();
+        let context = ExecutionContext {
+            run: self.run_context(),
+            target: None,
+            variables: Default::default(),
+            from_fork: false,
+        };
+        self.launch(NewExecution {
+            origin: Origin::default(),
+            context,
+            work: Work::Plan(planned),
+            concurrency_limit: None,
+        })
+    }
+
+    pub fn launch(&self, new: NewExecution) -> ExecutionId {
+        let state = now_or_never(self.store.pipeline_state(self.pipeline)).unwrap().unwrap();
+        let (id, decision) = create(new, &state, &self.moment()).unwrap();
+        self.commit(id, &decision).unwrap();
+        id
+    }
+
+    pub fn commit(&self, id: ExecutionId, decision: &Decision) -> Result<i64, StoreError> {
+        now_or_never(self.store.commit(&Entry::of_execution(id, decision), &cause(), self.now()))
+    }
+
+    /// Reads, decides and commits, in the narrow scope first.
+    pub fn tell(
+        &self,
+        execution: Option<ExecutionId>,
+        job: Option<JobId>,
+        event: &Event,
+    ) -> Result<Changes, Refusal> {
+        for whole in [job.is_none(), true] {
+            let snapshot = now_or_never(self.store.snapshot(execution, job, whole)).unwrap().unwrap();
+            let id = snapshot.execution.id;
+            match decide(snapshot, event, &self.moment()) {
+                Err(Refusal::NeedsWhole) => {}
+                Err(refusal) => return Err(refusal),
+                Ok(decision) => {
+                    if !decision.is_empty() {
+                        self.commit(id, &decision).unwrap();
+                    }
+                    return Ok(decision.changes);
+                }
+            }
+        }
+        unreachable!("the whole is enough for every decision")
+    }
+
+    /// Gives every ready job to the runner; answers them.
+    pub fn assign_all(&self) -> Vec<JobId> {
+        let (runners, demands) = now_or_never(self.store.supply_and_demand(self.now())).unwrap();
+        let demands: Vec<_> =
+            demands.iter().filter(|d| runners.iter().any(|r| penstock_engine::fits(&r.labels, d))).collect();
+        let ready = now_or_never(self.store.ready_jobs(&demands, self.now(), 100)).unwrap();
+        let given = penstock_engine::assign(&ready, &runners);
+        for a in &given {
+            self.tell(Some(a.execution), Some(a.job), &Event::Assign { job: a.job, runner: a.runner })
+                .unwrap();
+        }
+        given.into_iter().map(|a| a.job).collect()
+    }
+
+    pub fn report(&self, job: JobId, attempt: u32, reports: Vec<JobReport>) -> Result<Changes, Refusal> {
+        let report = RunnerReport { job, attempt, runner: self.runner, reports };
+        self.tell(None, Some(job), &Event::Report(report))
+    }
+
+    /// The runner runs all steps of the job, the last one with this end.
+    pub fn finish(&self, job: JobId, attempt: u32, status: WorkStatus) -> Result<Changes, Refusal> {
+        let at = self.now();
+        let snapshot = now_or_never(self.store.snapshot(None, Some(job), false)).unwrap().unwrap();
+        let last = snapshot.steps.len() as u32 - 1;
+        let mut reports = vec![];
+        for step in 0..=last {
+            let status = if step == last { status } else { WorkStatus::Succeeded };
+            let failed = status == WorkStatus::Failed;
+            let reason = failed.then_some(penstock_domain::Reason::ExitCode);
+            reports.push(JobReport::StepStarted { step, at });
+            reports.push(JobReport::StepFinished {
+                step,
+                at,
+                status,
+                exit_code: Some(failed.into()),
+                reason,
+            });
+        }
+        let reason = (status == WorkStatus::Failed).then_some(penstock_domain::Reason::ExitCode);
+        reports.push(JobReport::JobFinished { at, status, reason, message: None });
+        self.report(job, attempt, reports)
+    }
+
+    /// Runs everything that becomes ready until nothing does.
+    pub fn run_to_the_end(&self) {
+        loop {
+            let jobs = self.assign_all();
+            if jobs.is_empty() {
+                return;
+            }
+            for job in jobs {
+                let attempt = self.attempt(job);
+                self.finish(job, attempt, WorkStatus::Succeeded).unwrap();
+            }
+        }
+    }
+
+    pub fn attempt(&self, job: JobId) -> u32 {
+        now_or_never(self.store.holder(job)).unwrap().unwrap().attempt
+    }
+
+    pub fn status(&self, id: ExecutionId) -> ExecutionStatus {
+        now_or_never(self.store.execution_status(id)).unwrap().unwrap()
+    }
+
+    /// The execution as lines: `stage status reason`, `  job status reason attempt`, `    step status`.
+    pub fn picture(&self, id: ExecutionId) -> String {
+        let detail = now_or_never(self.store.execution_detail(id)).unwrap().unwrap();
+        let reason = |r: Option<penstock_domain::Reason>| r.map(|r| format!(" ({r})")).unwrap_or_default();
+        let e = &detail.execution;
+        let mut text = format!(
+            "#{} {}{} {}/{} stages, {} failed\n",
+            e.execution_number,
+            e.status,
+            reason(e.reason),
+            e.stages_completed,
+            e.stages_total,
+            e.stages_failed
+        );
+        if let Some(details) = &e.error_details {
+            text += &format!("! {details}\n");
+        }
+        for stage in detail.stages {
+            text += &format!(
+                "{} {}{} {}/{}\n",
+                stage.stage_name,
+                stage.status,
+                reason(stage.reason),
+                stage.jobs_finished,
+                stage.jobs_total
+            );
+            for job in stage.jobs.unwrap() {
+                text +=
+                    &format!("  {} {}{} attempt {}\n", job.name, job.status, reason(job.reason), job.attempt);
+                for step in job.steps {
+                    text += &format!("    {} {}{}\n", step.name, step.status, reason(step.reason));
+                }
+            }
+        }
+        text
+    }
+
+    pub fn count(&self, sql: &str) -> i64 {
+        self.database.raw().query_row(sql, [], |r| r.get(0)).unwrap()
+    }
+}
+
+pub fn cause() -> Cause {
+    Cause::new("test", "test")
+}
+
+/// One stage of one job of one step.
+pub const SMALL: &str = "
+name: small
+on: push
+stages:
+  - name: build
+    jobs: [{ name: app, runs_on: linux, steps: [{ run: make }] }]
+";
