@@ -1,0 +1,37 @@
+//! The ports that handlers are generic over, their adapter on spin-sdk, and the HTTP glue.
+//!
+//! A handler sees a [`Platform`]: natively, in tests, it is something else than on Spin, and the handler can't tell.
+//! spin-sdk is compiled for Wasm only.
+
+mod auth;
+mod body;
+mod decide;
+mod failure;
+mod log;
+mod ports;
+mod respond;
+mod router;
+#[cfg(target_family = "wasm")]
+pub mod spin;
+mod stream;
+mod tokens;
+
+pub use auth::{bearer, require_bearer, same_secret};
+pub use body::{Body, BodyError, Request, read_bytes, read_json};
+pub use decide::{Decided, commit_event};
+pub use failure::{Answer, Failure};
+pub use log::{Level, log};
+pub use ports::{
+    Background, Clock, Database, KeyValue, Outbound, Platform, Random, SendError, Variables, moment,
+};
+pub use respond::{Response, ResponseBody, empty, into_problem, json, success, text};
+pub use router::{Matched, Params, Query, Route, find};
+pub use stream::{Gone, Producer, Sink};
+pub use tokens::{LeaseToken, lease_token, read_lease_token, runner_token};
+
+/// The most bytes of a body that no route asks more for.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Where the scheduler and the forge component are reached from within the application.
+pub const SCHEDULER: &str = "http://scheduler.spin.internal";
+pub const FORGE: &str = "http://forge.spin.internal";
