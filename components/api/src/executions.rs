@@ -1,0 +1,188 @@
+//! Executions: start, list, read, cancel, retry, let go.
+
+use http::StatusCode;
+use penstock_api::internal::{Actor, RetryExecution, StartExecution};
+use penstock_api::problem::Problem;
+use penstock_api::request::{Execute, Retry, RetryScope};
+use penstock_api::view;
+use penstock_domain::{ExecutionId, PipelineId, Timestamp, WorkStatus};
+use penstock_engine::{Holder, JobWait, RunnerView, Wait, why_execution, why_job};
+use penstock_guest::{Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, read_json, success};
+use penstock_store::{ExecutionDetail, ExecutionFilter};
+use serde_json::json;
+
+use crate::answer_once::answer_once;
+use crate::pipelines::{join, more, split};
+use crate::scheduler;
+
+/// Runners looked at to say why a job waits.
+const MAX_RUNNERS: u32 = 1_000;
+
+pub async fn execute(
+    platform: &impl Platform,
+    request: Request,
+    pipeline_id: PipelineId,
+    actor: &str,
+) -> Answer {
+    let (parts, body) = split(request).await?;
+    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
+    answer_once(platform, &headers, &route, &body.clone(), |once| async {
+        let request: Execute = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+        let asked = StartExecution { pipeline_id, request, actor: actor.to_owned(), once };
+        let id = scheduler::ask(platform, "/internal/executions", &asked).await?;
+        show(platform, id, StatusCode::CREATED).await
+    })
+    .await
+}
+
+pub async fn cancel(platform: &impl Platform, execution: ExecutionId, actor: &str) -> Answer {
+    let path = format!("/internal/executions/{execution}/cancel");
+    let id = scheduler::ask(platform, &path, &Actor { actor: actor.to_owned() }).await?;
+    show(platform, id, StatusCode::OK).await
+}
+
+pub async fn approve(platform: &impl Platform, execution: ExecutionId, actor: &str) -> Answer {
+    let path = format!("/internal/executions/{execution}/release");
+    let id = scheduler::ask(platform, &path, &Actor { actor: actor.to_owned() }).await?;
+    show(platform, id, StatusCode::OK).await
+}
+
+pub async fn retry(
+    platform: &impl Platform,
+    request: Request,
+    execution: ExecutionId,
+    actor: &str,
+) -> Answer {
+    let (parts, body) = split(request).await?;
+    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
+    answer_once(platform, &headers, &route, &body.clone(), |once| async {
+        let Retry { only } = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+        let only_failed = only == RetryScope::Failed;
+        let asked = RetryExecution { actor: actor.to_owned(), only_failed, once };
+        let id = scheduler::ask(platform, &format!("/internal/executions/{execution}/retry"), &asked).await?;
+        show(platform, id, StatusCode::CREATED).await
+    })
+    .await
+}
+
+async fn show(platform: &impl Platform, id: ExecutionId, status: StatusCode) -> Answer {
+    let detail = stages_of(platform, id).await?;
+    Ok(success(status, [("execution", json!(detail.execution))]))
+}
+
+async fn stages_of(platform: &impl Platform, id: ExecutionId) -> Result<ExecutionDetail, Failure> {
+    let store = platform.store().await?;
+    Ok(store.execution_stages(id).await?.ok_or_else(|| Problem::not_found("execution"))?)
+}
+
+pub async fn list(platform: &impl Platform, request: &Request, pipeline: Option<PipelineId>) -> Answer {
+    let query = Query::of(request.uri())?;
+    let limit = query.limit()?;
+    let store = platform.store().await?;
+    if let Some(id) = pipeline {
+        store.pipeline(id).await?.ok_or_else(|| Problem::not_found("pipeline"))?;
+    }
+    let filter = ExecutionFilter {
+        status: query.parse("status")?,
+        branch: query.get("branch").map(str::to_owned),
+        pipeline_id: pipeline.map_or_else(|| query.parse("pipeline_id"), |id| Ok(Some(id)))?,
+        commit_sha: query.get("commit_sha").map(str::to_owned),
+    };
+    let mut found = store.executions(&filter, query.parse("after")?, limit + 1).await?;
+    let next = more(&mut found, limit).map(|e| e.id);
+    Ok(success(StatusCode::OK, [("executions", json!(found)), ("next", json!(next))]))
+}
+
+pub async fn read(platform: &impl Platform, id: ExecutionId) -> Answer {
+    let store = platform.store().await?;
+    let mut detail = store.execution_detail(id).await?.ok_or_else(|| Problem::not_found("execution"))?;
+    let waits =
+        detail.stages.iter().flat_map(|s| s.jobs.iter().flatten()).any(|j| j.status == WorkStatus::Pending);
+    let runners = if waits { store.runners(MAX_RUNNERS).await? } else { vec![] };
+    explain_jobs(&mut detail, &runners, platform.now());
+    let why_waiting = waiting(&detail);
+    let ExecutionDetail { execution, stages, .. } = detail;
+    Ok(success(
+        StatusCode::OK,
+        [("execution", json!(execution)), ("stages", json!(stages)), ("why_waiting", json!(why_waiting))],
+    ))
+}
+
+pub async fn status(platform: &impl Platform, id: ExecutionId) -> Answer {
+    let detail = stages_of(platform, id).await?;
+    let current = detail.stages.iter().find(|s| s.status == WorkStatus::Running);
+    let current_stage = current.map(|s| s.stage_name.clone());
+    let progress = progress(&detail.stages);
+    let why_waiting = waiting(&detail);
+    Ok(success(
+        StatusCode::OK,
+        [
+            ("execution", json!(detail.execution)),
+            ("stages", json!(detail.stages)),
+            ("current_stage", json!(current_stage)),
+            ("progress", json!(progress)),
+            ("why_waiting", json!(why_waiting)),
+        ],
+    ))
+}
+
+fn progress(stages: &[view::Stage]) -> view::Progress {
+    let sum = |of: fn(&view::Stage) -> u32| stages.iter().map(of).sum::<u32>();
+    let (total, finished) = (sum(|s| s.jobs_total), sum(|s| s.jobs_finished));
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let percent = u64::from(finished) * 100 / u64::from(total.max(1));
+    view::Progress {
+        percent: u32::try_from(percent).unwrap_or(100),
+        jobs_total: total,
+        jobs_finished: finished,
+        stages_total: count(stages.len()),
+        stages_completed: count(stages.iter().filter(|s| s.status.is_final()).count()),
+    }
+}
+
+/// Why the execution as a whole has not begun, or why the first waiting job of a running one has not.
+fn waiting(detail: &ExecutionDetail) -> Option<view::Wait> {
+    let e = &detail.execution;
+    let queued = why_execution(e.status, e.reason, detail.limit, detail.running.clone()).map(to_view);
+    queued.or_else(|| {
+        let jobs = detail.stages.iter().flat_map(|s| s.jobs.iter().flatten());
+        let mut waits = jobs.filter_map(|j| j.why_waiting.clone());
+        waits.find(|w| w.reason != penstock_domain::Reason::DependencyPending)
+    })
+}
+
+fn explain_jobs(detail: &mut ExecutionDetail, runners: &[RunnerView], now: Timestamp) {
+    let ended: Vec<(String, bool)> =
+        detail.stages.iter().map(|s| (s.stage_name.clone(), s.status.is_final())).collect();
+    let is_running = !detail.execution.status.is_final();
+    for stage in &mut detail.stages {
+        let is_open = |name: &&String| ended.iter().any(|(n, is_final)| n == *name && !is_final);
+        let unfinished: Vec<String> = stage.depends_on.iter().filter(is_open).cloned().collect();
+        for job in stage.jobs.iter_mut().flatten().filter(|_| is_running) {
+            let wait = JobWait {
+                status: job.status,
+                reason: job.reason,
+                ready_at: job.ready_at,
+                runs_on: &job.runs_on,
+                unfinished: unfinished.clone(),
+            };
+            let why = why_job(&wait, runners, now);
+            job.reason = job.reason.or(why.as_ref().map(|w| w.reason));
+            job.why_waiting = why.map(to_view);
+        }
+    }
+}
+
+fn to_view(wait: Wait) -> view::Wait {
+    let name = |holder: Holder| match holder {
+        Holder::Execution { number, .. } => format!("#{number}"),
+        Holder::Runner { name, .. } => name,
+    };
+    view::Wait {
+        reason: wait.reason,
+        message: wait.message,
+        waits_for: wait.waits_for,
+        held_by: wait.held_by.into_iter().map(name).collect(),
+        until: wait.until,
+    }
+}

@@ -1,0 +1,283 @@
+//! Pipeline configurations: create, list, read, update, delete.
+
+use bytes::Bytes;
+use http::StatusCode;
+use penstock_api::problem::{FieldError, Problem};
+use penstock_api::request::{CreatePipeline, UpdatePipeline};
+use penstock_api::view;
+use penstock_domain::{PipelineId, PipelineType, id::uuid_v7};
+use penstock_forge::repository_key;
+use penstock_guest::{
+    Answer, Body, Failure, MAX_BODY_BYTES, Platform, Query, Request, read_bytes, read_json, success,
+};
+use penstock_pipeline::{Patterns, Severity, parse};
+use penstock_store::{Cause, Pipeline, StoreError};
+use serde_json::json;
+
+use crate::answer_once::answer_once;
+use crate::validate::field_error;
+
+const DEFAULT_PATH: &str = ".penstock.yml";
+const DEFAULT_CONCURRENT: u32 = 5;
+const MAX_NAME_CHARS: usize = 100;
+const MAX_URL_BYTES: usize = 2_000;
+const MAX_PATTERNS: usize = 100;
+
+pub async fn list(platform: &impl Platform, request: &Request) -> Answer {
+    let query = Query::of(request.uri())?;
+    let limit = query.limit()?;
+    let store = platform.store().await?;
+    let mut found = store.pipelines(query.parse("after")?, limit + 1).await?;
+    let next = more(&mut found, limit).map(|p| p.view.id);
+    let views: Vec<_> = found.into_iter().map(|p| p.view).collect();
+    let summary = store.pipeline_summary().await?;
+    Ok(success(
+        StatusCode::OK,
+        [("pipelines", json!(views)), ("summary", json!(summary)), ("next", json!(next))],
+    ))
+}
+
+/// Cuts a list that was read one longer than asked for; answers the last kept where there are more.
+pub fn more<T>(found: &mut Vec<T>, limit: u32) -> Option<&T> {
+    let limit = limit as usize;
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    if is_more { found.last() } else { None }
+}
+
+pub async fn create(platform: &impl Platform, request: Request, actor: &str) -> Answer {
+    let (parts, body) = split(request).await?;
+    let headers = parts.headers.clone();
+    answer_once(platform, &headers, "POST /api/v1/pipelines", &body.clone(), |_| async {
+        let wanted: CreatePipeline = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+        create_one(platform, wanted, actor).await
+    })
+    .await
+}
+
+/// Reads the body, so that it can be hashed and then read again.
+pub async fn split(request: Request) -> Result<(http::request::Parts, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let mut reader = http::Request::new(body);
+    *reader.headers_mut() = parts.headers.clone();
+    let bytes = read_bytes(reader, MAX_BODY_BYTES).await?;
+    Ok((parts, bytes))
+}
+
+pub fn join(parts: http::request::Parts, body: Bytes) -> Request {
+    http::Request::from_parts(parts, Body::Whole(body))
+}
+
+async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &str) -> Answer {
+    let mut errors = not_supported_yet(&wanted);
+    if wanted.definition.is_some() && wanted.definition_path.is_some() {
+        errors.push(wrong("/definition_path", "give either definition or definition_path"));
+    }
+    let now = platform.now();
+    let mut random = [0; 10];
+    random.copy_from_slice(&platform.random()[..10]);
+    let definition_path = match (&wanted.definition, wanted.definition_path) {
+        (None, path) => Some(path.unwrap_or_else(|| DEFAULT_PATH.to_owned())),
+        (Some(_), _) => None,
+    };
+    let view = view::Pipeline {
+        id: PipelineId(uuid_v7(now, random)),
+        pipeline_name: wanted.pipeline_name,
+        pipeline_type: wanted.pipeline_type.unwrap_or(PipelineType::FullCicd),
+        repository_url: wanted.repository_url,
+        definition: wanted.definition,
+        definition_path,
+        branch_patterns: wanted.branch_patterns.unwrap_or_default(),
+        trigger_events: wanted.trigger_events.unwrap_or_default(),
+        max_concurrent_executions: wanted.max_concurrent_executions.unwrap_or(DEFAULT_CONCURRENT),
+        public_status: wanted.public_status.unwrap_or(false),
+        is_active: wanted.is_active.unwrap_or(true),
+        created_by: actor.to_owned(),
+        created_at: now,
+        updated_at: now,
+    };
+    let pipeline = checked(view, errors)?;
+    let by = Cause::new(format!("user:{actor}"), "create_pipeline");
+    let store = platform.store().await?;
+    store.save_pipeline(&pipeline, 0, &by, now).await.map_err(name_taken)?;
+    Ok(success(StatusCode::CREATED, [("pipeline", json!(pipeline.view))]))
+}
+
+fn name_taken(error: StoreError) -> Failure {
+    match error {
+        StoreError::Exists(_) => {
+            let detail = "a pipeline of this name exists; choose another, or update that one";
+            Problem::conflict("pipeline_name_taken", detail).into()
+        }
+        other => other.into(),
+    }
+}
+
+pub async fn read(platform: &impl Platform, id: PipelineId) -> Answer {
+    let store = platform.store().await?;
+    let pipeline = store.pipeline(id).await?.ok_or_else(|| Problem::not_found("pipeline"))?;
+    Ok(success(StatusCode::OK, [("pipeline", json!(pipeline.view))]))
+}
+
+/// A busy pipeline moves on between reading and writing: so often it is read again.
+const MAX_TRIES: u32 = 10;
+
+pub async fn update(platform: &impl Platform, request: Request, id: PipelineId, actor: &str) -> Answer {
+    let wanted: UpdatePipeline = read_json(request, MAX_BODY_BYTES).await?;
+    let now = platform.now();
+    change(platform, id, &Cause::new(format!("user:{actor}"), "update_pipeline"), |before| {
+        let (view, errors) = merged(before.view, wanted.clone(), now);
+        let checked = checked(view, errors)?;
+        let is_same_repository = checked.repository_key == before.repository_key;
+        let (forge, forge_repository) =
+            if is_same_repository { (before.forge, before.forge_repository) } else { (None, None) };
+        Ok(Pipeline { forge, forge_repository, ..checked })
+    })
+    .await
+}
+
+/// Reads, changes and writes the pipeline, again when it has moved on meanwhile.
+async fn change(
+    platform: &impl Platform,
+    id: PipelineId,
+    by: &Cause,
+    changed: impl Fn(Pipeline) -> Result<Pipeline, Problem>,
+) -> Answer {
+    let store = platform.store().await?;
+    for _ in 0..MAX_TRIES {
+        let expect = store.version(&format!("pipeline:{id}")).await?;
+        let before = store.pipeline(id).await?.ok_or_else(|| Problem::not_found("pipeline"))?;
+        let pipeline = changed(before)?;
+        match store.save_pipeline(&pipeline, expect, by, platform.now()).await {
+            Ok(()) => return Ok(success(StatusCode::OK, [("pipeline", json!(pipeline.view))])),
+            Err(StoreError::Conflict) => {}
+            Err(other) => return Err(name_taken(other)),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+fn merged(
+    before: view::Pipeline,
+    wanted: UpdatePipeline,
+    now: penstock_domain::Timestamp,
+) -> (view::Pipeline, Vec<FieldError>) {
+    let mut errors = vec![];
+    if wanted.definition.is_some() && wanted.definition_path.is_some() {
+        errors.push(wrong("/definition_path", "give either definition or definition_path"));
+    }
+    let (definition, definition_path) = match (wanted.definition, wanted.definition_path) {
+        (Some(text), _) => (Some(text), None),
+        (None, Some(path)) => (None, Some(path)),
+        (None, None) => (before.definition, before.definition_path),
+    };
+    let view = view::Pipeline {
+        pipeline_name: wanted.pipeline_name.unwrap_or(before.pipeline_name),
+        repository_url: wanted.repository_url.unwrap_or(before.repository_url),
+        pipeline_type: wanted.pipeline_type.unwrap_or(before.pipeline_type),
+        definition,
+        definition_path,
+        branch_patterns: wanted.branch_patterns.unwrap_or(before.branch_patterns),
+        trigger_events: wanted.trigger_events.unwrap_or(before.trigger_events),
+        max_concurrent_executions: wanted
+            .max_concurrent_executions
+            .unwrap_or(before.max_concurrent_executions),
+        public_status: wanted.public_status.unwrap_or(before.public_status),
+        is_active: wanted.is_active.unwrap_or(before.is_active),
+        updated_at: now,
+        id: before.id,
+        created_by: before.created_by,
+        created_at: before.created_at,
+    };
+    (view, errors)
+}
+
+pub async fn delete(platform: &impl Platform, id: PipelineId, actor: &str) -> Answer {
+    let now = platform.now();
+    let by = Cause::new(format!("user:{actor}"), "delete_pipeline");
+    change(platform, id, &by, |before| Ok(Pipeline { deleted_at: Some(now), ..before })).await
+}
+
+/// The pipeline, where all of it may be kept; else everything that is wrong with it.
+fn checked(view: view::Pipeline, mut errors: Vec<FieldError>) -> Result<Pipeline, Problem> {
+    let name = view.pipeline_name.as_str();
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        errors.push(wrong("/pipeline_name", "a name has 1 to 100 characters"));
+    }
+    let key = repository_key(&view.repository_url).filter(|_| is_cloneable(&view.repository_url));
+    if key.is_none() {
+        errors.push(wrong(
+            "/repository_url",
+            "a URL that git can clone: http, https, ssh, git, file or user@host:path",
+        ));
+    }
+    if !(1..=1000).contains(&view.max_concurrent_executions) {
+        errors.push(wrong("/max_concurrent_executions", "from 1 to 1000"));
+    }
+    if view.branch_patterns.len() > MAX_PATTERNS {
+        errors.push(wrong("/branch_patterns", "at most 100 patterns"));
+    }
+    let mut patterns = Patterns::default();
+    for (index, pattern) in view.branch_patterns.iter().enumerate() {
+        if let Err(error) = patterns.push(pattern) {
+            errors.push(wrong(&format!("/branch_patterns/{index}"), &error.to_string()));
+        }
+    }
+    if let Some(path) = &view.definition_path {
+        let is_inside =
+            !path.is_empty() && path.len() <= 500 && path.split('/').all(|p| !matches!(p, "" | "." | ".."));
+        if !is_inside {
+            errors.push(wrong("/definition_path", "a path inside the repository, without `.` and `..`"));
+        }
+    }
+    if let Some(text) = &view.definition {
+        let diagnostics = parse(text).diagnostics;
+        errors.extend(diagnostics.iter().filter(|d| d.severity == Severity::Error).map(field_error));
+    }
+    match key {
+        Some(repository_key) if errors.is_empty() => {
+            Ok(Pipeline { forge: None, forge_repository: None, deleted_at: None, repository_key, view })
+        }
+        _ => Err(Problem::invalid(errors)),
+    }
+}
+
+fn is_cloneable(url: &str) -> bool {
+    let schemes = ["http://", "https://", "ssh://", "git://", "file:///"];
+    let is_scp = !url.contains("://")
+        && url.split_once(':').is_some_and(|(host, path)| host.contains('@') && !path.is_empty());
+    let is_plain = !url.chars().any(|c| c.is_control() || c.is_whitespace()) && !url.starts_with('-');
+    is_plain && url.len() <= MAX_URL_BYTES && (is_scp || schemes.iter().any(|s| url.starts_with(s)))
+}
+
+fn not_supported_yet(wanted: &CreatePipeline) -> Vec<FieldError> {
+    let members = [
+        ("build_configuration", &wanted.build_configuration),
+        ("test_configuration", &wanted.test_configuration),
+        ("quality_gates", &wanted.quality_gates),
+        ("deployment_configuration", &wanted.deployment_configuration),
+        ("notification_config", &wanted.notification_config),
+        ("environment_promotions", &wanted.environment_promotions),
+        ("rollback_strategy", &wanted.rollback_strategy),
+    ];
+    let given = members.into_iter().filter(|(_, value)| value.is_some());
+    given
+        .map(|(name, _)| FieldError {
+            pointer: format!("/{name}"),
+            line: None,
+            column: None,
+            code: "not_supported_yet".to_owned(),
+            message: format!("`{name}` is not supported yet; give a definition"),
+        })
+        .collect()
+}
+
+fn wrong(pointer: &str, message: &str) -> FieldError {
+    FieldError {
+        pointer: pointer.to_owned(),
+        line: None,
+        column: None,
+        code: "invalid_value".to_owned(),
+        message: message.to_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! What is asked of this component.
+
+use http::{Method, StatusCode};
+use penstock_api::problem::Problem;
+use penstock_guest::{Answer, Params, Platform, Request, ResponseBody, Route, find};
+
+use crate::{
+    access, badge, event_stream, execution_page, executions, health, log_stream, pipelines, runners, status,
+    validate,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Healthz,
+    Readyz,
+    OpenApi,
+    Status,
+    Badge,
+    ExecutionPage,
+    RegisterRunner,
+    Runners,
+    Pipelines,
+    CreatePipeline,
+    Validate,
+    Pipeline,
+    UpdatePipeline,
+    DeletePipeline,
+    Execute,
+    PipelineExecutions,
+    Executions,
+    Execution,
+    ExecutionStatus,
+    Cancel,
+    Retry,
+    Approve,
+    Logs,
+    Events,
+    /// Part of the contract, and of a later version.
+    Later,
+}
+
+const ROUTES: &[Route<To>] = &[
+    (Method::GET, "/healthz", To::Healthz),
+    (Method::GET, "/readyz", To::Readyz),
+    (Method::GET, "/openapi.json", To::OpenApi),
+    (Method::GET, "/status/:owner/:repo", To::Status),
+    (Method::GET, "/badge/:owner/:repo", To::Badge),
+    (Method::GET, "/executions/:id", To::ExecutionPage),
+    (Method::POST, "/api/v1/runners", To::RegisterRunner),
+    (Method::GET, "/api/v1/runners", To::Runners),
+    (Method::GET, "/api/v1/pipelines", To::Pipelines),
+    (Method::POST, "/api/v1/pipelines", To::CreatePipeline),
+    (Method::POST, "/api/v1/pipelines/validate", To::Validate),
+    (Method::GET, "/api/v1/pipelines/templates", To::Later),
+    (Method::POST, "/api/v1/pipelines/import", To::Later),
+    (Method::GET, "/api/v1/pipelines/:id", To::Pipeline),
+    (Method::PUT, "/api/v1/pipelines/:id", To::UpdatePipeline),
+    (Method::DELETE, "/api/v1/pipelines/:id", To::DeletePipeline),
+    (Method::POST, "/api/v1/pipelines/:id/execute", To::Execute),
+    (Method::GET, "/api/v1/pipelines/:id/executions", To::PipelineExecutions),
+    (Method::GET, "/api/v1/pipelines/:id/export", To::Later),
+    (Method::GET, "/api/v1/executions", To::Executions),
+    (Method::GET, "/api/v1/executions/:id", To::Execution),
+    (Method::GET, "/api/v1/executions/:id/status", To::ExecutionStatus),
+    (Method::POST, "/api/v1/executions/:id/cancel", To::Cancel),
+    (Method::POST, "/api/v1/executions/:id/retry", To::Retry),
+    (Method::POST, "/api/v1/executions/:id/approve", To::Approve),
+    (Method::GET, "/api/v1/executions/:id/logs", To::Logs),
+    (Method::GET, "/api/v1/executions/:id/events", To::Events),
+    (Method::GET, "/api/v1/executions/:id/artifacts", To::Later),
+    (Method::GET, "/api/v1/executions/:id/test-results", To::Later),
+    (Method::GET, "/api/v1/executions/:id/quality-gates", To::Later),
+    (Method::GET, "/api/v1/artifacts/:id/download", To::Later),
+    (Method::POST, "/api/v1/quality-gates/:id/override", To::Later),
+    (Method::GET, "/api/v1/approvals", To::Later),
+    (Method::POST, "/api/v1/approvals/:id/approve", To::Later),
+    (Method::POST, "/api/v1/approvals/:id/reject", To::Later),
+    (Method::GET, "/api/v1/environments", To::Later),
+    (Method::POST, "/api/v1/environments", To::Later),
+    (Method::GET, "/api/v1/environments/:id", To::Later),
+    (Method::PUT, "/api/v1/environments/:id", To::Later),
+    (Method::GET, "/api/v1/deployments", To::Later),
+    (Method::POST, "/api/v1/deployments/:id/rollback", To::Later),
+    (Method::GET, "/api/v1/metrics", To::Later),
+    (Method::GET, "/api/v1/analytics/dashboard", To::Later),
+];
+
+/// # Errors
+/// As answered: RFC 9457 problems.
+pub async fn handle(platform: impl Platform, request: Request) -> Answer {
+    let matched = match find(ROUTES, request.method(), request.uri().path()) {
+        Ok(matched) => matched,
+        // Who may not look learns nothing, not even what there is.
+        Err(problem) if request.uri().path().starts_with("/api/") => {
+            access::require_admin(&platform, request.headers()).await?;
+            return Err(problem.into());
+        }
+        Err(problem) => return Err(problem.into()),
+    };
+    match matched.to {
+        To::Healthz => Ok(health::alive()),
+        To::Readyz => health::ready(&platform).await,
+        To::OpenApi => Ok(openapi()),
+        To::Status => status::show(&platform, &request, &matched.params).await,
+        To::Badge => badge::show(&platform, &request, &matched.params).await,
+        To::ExecutionPage => execution_page::show(&platform, matched.params.id("id", "execution")?).await,
+        To::RegisterRunner => runners::register(&platform, request).await,
+        to => {
+            let actor = access::require_admin(&platform, request.headers()).await?;
+            for_people(&platform, to, request, &matched.params, actor).await
+        }
+    }
+}
+
+async fn for_people(
+    platform: &impl Platform,
+    to: To,
+    request: Request,
+    params: &Params,
+    actor: &str,
+) -> Answer {
+    match to {
+        To::Runners => runners::list(platform).await,
+        To::Pipelines => pipelines::list(platform, &request).await,
+        To::CreatePipeline => pipelines::create(platform, request, actor).await,
+        To::Validate => validate::validate(request).await,
+        To::Pipeline => pipelines::read(platform, params.id("id", "pipeline")?).await,
+        To::UpdatePipeline => pipelines::update(platform, request, params.id("id", "pipeline")?, actor).await,
+        To::DeletePipeline => pipelines::delete(platform, params.id("id", "pipeline")?, actor).await,
+        To::Execute => executions::execute(platform, request, params.id("id", "pipeline")?, actor).await,
+        To::PipelineExecutions => {
+            executions::list(platform, &request, Some(params.id("id", "pipeline")?)).await
+        }
+        To::Executions => executions::list(platform, &request, None).await,
+        To::Execution => executions::read(platform, params.id("id", "execution")?).await,
+        To::ExecutionStatus => executions::status(platform, params.id("id", "execution")?).await,
+        To::Cancel => executions::cancel(platform, params.id("id", "execution")?, actor).await,
+        To::Retry => executions::retry(platform, request, params.id("id", "execution")?, actor).await,
+        To::Approve => executions::approve(platform, params.id("id", "execution")?, actor).await,
+        To::Logs => log_stream::logs(platform, &request, params.id("id", "execution")?).await,
+        To::Events => event_stream::events(platform, &request, params.id("id", "execution")?).await,
+        _ => Err(later(request.uri().path()).into()),
+    }
+}
+
+fn later(path: &str) -> Problem {
+    let detail = format!("{path} is not supported yet by this version");
+    Problem::new(StatusCode::NOT_IMPLEMENTED, "not_supported_yet", "Not supported yet", detail)
+}
+
+fn openapi() -> penstock_guest::Response {
+    let mut response = penstock_guest::text(StatusCode::OK, "");
+    *response.body_mut() = ResponseBody::Whole(bytes::Bytes::from_static(include_bytes!("../openapi.json")));
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}

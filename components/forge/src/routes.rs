@@ -1,0 +1,30 @@
+//! What the other components ask of this one. All of its routes are private.
+
+use http::Method;
+use penstock_guest::{Answer, Platform, Request, Route, find};
+
+use crate::{files, statuses};
+
+#[derive(Clone, Copy)]
+enum To {
+    Statuses,
+    File,
+    Commit,
+}
+
+const ROUTES: &[Route<To>] = &[
+    (Method::POST, "/internal/statuses", To::Statuses),
+    (Method::POST, "/internal/files", To::File),
+    (Method::POST, "/internal/commits", To::Commit),
+];
+
+/// # Errors
+/// As answered: RFC 9457 problems.
+pub async fn handle(platform: impl Platform, request: Request) -> Answer {
+    let matched = find(ROUTES, request.method(), request.uri().path())?;
+    match matched.to {
+        To::Statuses => statuses::send_due(&platform).await,
+        To::File => files::read(&platform, request).await,
+        To::Commit => files::tag(&platform, request).await,
+    }
+}

@@ -1,0 +1,126 @@
+//! The tick: whatever is due and nobody has done. Bounded, and idempotent.
+
+use http::StatusCode;
+use penstock_engine::{Event, LEASE_MS, Refusal, TimerKind};
+use penstock_guest::{
+    Answer, Decided, Failure, Level, Platform, Request, commit_event, empty, log, require_bearer,
+};
+use penstock_store::{Cause, Delivery, DueTimer};
+
+use crate::effects;
+use crate::follow::{Occasion, settle_logged};
+use crate::scheduler::Scheduler;
+
+/// Of each kind of due thing, in one tick.
+const BATCH: u32 = 100;
+/// After a longer silence of the clock no lease may run out: nobody could have heard the heartbeats.
+const SILENCE_MS: i64 = 10_000;
+/// A timer that can't be worked off makes way for others so long.
+const POSTPONED_MS: i64 = 10_000;
+/// How long a claimed delivery or effect is this tick's own.
+const CLAIM_MS: i64 = 30_000;
+
+/// `POST /internal/tick`
+pub async fn tick<P: Platform>(platform: &P, request: Request) -> Answer {
+    require_bearer(
+        request.headers(),
+        platform.variable("internal_token").await.as_deref(),
+        "internal_token",
+    )?;
+    let scheduler = Scheduler::open(platform).await?;
+    let now = platform.now();
+    scheduler.store.spare_leases(now, SILENCE_MS, LEASE_MS).await?;
+    scheduler.ring_timers().await?;
+    scheduler.take_up_effects().await?;
+    scheduler.take_up_deliveries().await?;
+    scheduler.store.forget_old_keys(now, BATCH).await?;
+    let forge = scheduler.store.has_due_effects("forge_status", now).await?;
+    platform.spawn(settle_logged(platform.clone(), Occasion { jobs: true, room: true, forge }));
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+impl<P: Platform> Scheduler<P> {
+    async fn take_up_deliveries(&self) -> Result<(), Failure> {
+        let now = self.platform.now();
+        for delivery in self.store.claim_deliveries(now, now.plus_ms(CLAIM_MS), BATCH).await? {
+            let platform = self.platform.clone();
+            self.platform.spawn(async move { work_off_logged(&platform, &delivery).await });
+        }
+        Ok(())
+    }
+
+    async fn take_up_effects(&self) -> Result<(), Failure> {
+        let now = self.platform.now();
+        let due =
+            self.store.claim_effects(&["dispatch", "cancel"], now, now.plus_ms(CLAIM_MS), BATCH).await?;
+        for claimed in due {
+            let tries = claimed.attempts + 1;
+            self.platform.spawn(effects::send_in_background(
+                &self.platform,
+                claimed.id,
+                claimed.effect,
+                tries,
+            ));
+        }
+        Ok(())
+    }
+
+    async fn ring_timers(&self) -> Result<(), Failure> {
+        for timer in self.store.due_timers(self.platform.now(), BATCH).await? {
+            if let Err(failure) = self.ring(&timer).await {
+                log(Level::Warn, "-", &format!("a timer is left for later: {failure:?}"));
+                let later = self.platform.now().plus_ms(POSTPONED_MS);
+                self.store.postpone_timer(timer.id, later).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ring(&self, timer: &DueTimer) -> Result<(), Failure> {
+        let Some(event) = event_of(timer) else { return Ok(self.store.drop_timer(timer.id).await?) };
+        let by = Cause::new("clock", cause_of(timer.kind));
+        let execution = Some(timer.execution_id);
+        match commit_event(&self.platform, &self.store, execution, timer.job_id, &event, &by).await? {
+            Decided::Committed(changes) => self.follow(&changes),
+            // What it was set for has ended.
+            Decided::Nothing
+            | Decided::Unknown
+            | Decided::Refused(Refusal::NotNow(_) | Refusal::AlreadyEnded(_) | Refusal::Unknown(_)) => {
+                self.store.drop_timer(timer.id).await?;
+            }
+            Decided::Refused(other) => return Err(Failure::Internal(Box::new(other))),
+        }
+        Ok(())
+    }
+}
+
+/// One slow forge holds up no other delivery, and no timer.
+async fn work_off_logged<P: Platform>(platform: &P, delivery: &Delivery) {
+    let done = match Scheduler::open(platform).await {
+        Ok(scheduler) => scheduler.work_off(delivery).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = done {
+        log(Level::Warn, "-", &format!("a delivery is left for the next time: {failure:?}"));
+    }
+}
+
+fn event_of(timer: &DueTimer) -> Option<Event> {
+    Some(match timer.kind {
+        TimerKind::Lease => {
+            Event::LeaseExpired { job: timer.job_id?, attempt: timer.attempt?, timer: timer.id }
+        }
+        TimerKind::JobDeadline => Event::JobDeadline { job: timer.job_id?, attempt: timer.attempt? },
+        TimerKind::StageDeadline => Event::StageDeadline { stage: timer.stage_id? },
+        TimerKind::ExecutionDeadline => Event::ExecutionDeadline,
+    })
+}
+
+const fn cause_of(kind: TimerKind) -> &'static str {
+    match kind {
+        TimerKind::Lease => "lease_expired",
+        TimerKind::JobDeadline => "job_deadline",
+        TimerKind::StageDeadline => "stage_deadline",
+        TimerKind::ExecutionDeadline => "execution_deadline",
+    }
+}

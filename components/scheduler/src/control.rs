@@ -1,0 +1,234 @@
+//! What people and programs ask for through the API: start, cancel, retry, let go.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use penstock_api::internal::{Actor, ExecutionRef, FromForge, RetryExecution, StartExecution};
+use penstock_api::problem::{FieldError, Problem};
+use penstock_domain::{ExecutionId, TriggerEvent};
+use penstock_engine::{Event, Origin, StatusTarget, Work, rerun};
+use penstock_guest::{Answer, Decided, MAX_BODY_BYTES, Platform, Request, commit_event, json, read_json};
+use penstock_pipeline::RunContext;
+use penstock_store::{Cause, Pipeline};
+use serde_json::Value;
+
+use crate::definition::definition;
+use crate::deliveries::refuses;
+use crate::launch::{Launch, Launched};
+use crate::scheduler::{Scheduler, refused};
+
+/// How long an Idempotency-Key stands for its answer.
+const DAY_MS: i64 = 24 * 3_600_000;
+const MAX_PARAMETERS: usize = 256;
+const MAX_PARAMETER_BYTES: usize = 32 * 1024;
+
+pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
+    let StartExecution { pipeline_id, request, actor, once } = read_json(request, MAX_BODY_BYTES).await?;
+    let scheduler = Scheduler::open(platform).await?;
+    let pipeline =
+        scheduler.store.pipeline(pipeline_id).await?.ok_or_else(|| Problem::not_found("pipeline"))?;
+    if !pipeline.view.is_active {
+        return Err(refusal("the pipeline is not active; set is_active first").into());
+    }
+    let run = RunContext {
+        branch: request.branch.unwrap_or_else(|| "main".to_owned()),
+        tag: None,
+        event: request.trigger_event.unwrap_or(TriggerEvent::Manual),
+        commit_sha: request.commit_sha,
+        commit_message: String::new(),
+        author: actor.clone(),
+        repository_url: pipeline.view.repository_url.clone(),
+        pipeline_name: pipeline.view.pipeline_name.clone(),
+        number: 0,
+        variables: parameters(request.parameters)?,
+    };
+    check(&run)?;
+    if let Some(why) = refuses(&pipeline, &run) {
+        return Err(refusal(&why).into());
+    }
+    let launch = by_hand(&pipeline, run, &actor, None, once);
+    let forge = pipeline.forge.as_deref().zip(pipeline.forge_repository.as_deref());
+    let text = match definition(platform, &pipeline, forge, launch.run.commit_sha.as_deref()).await {
+        FromForge::Found { value } => value,
+        FromForge::NotFound => return Err(refusal("the commit has no pipeline file").into()),
+        FromForge::Failed { why } => return Err(refusal(&why).into()),
+        FromForge::Later { seconds, why } => return Err(unavailable(&why).with_retry_after(seconds).into()),
+    };
+    let (work, limit) = launch.work(&text).map_err(|why| refusal(&why))?;
+    start_launched(&scheduler, &launch, &work, limit).await
+}
+
+async fn start_launched<P: Platform>(
+    scheduler: &Scheduler<P>,
+    launch: &Launch<'_>,
+    work: &Work,
+    limit: Option<u32>,
+) -> Answer {
+    match scheduler.launch(launch, work, limit, |_, _| {}).await? {
+        Launched::Started(execution_id, changes) => {
+            scheduler.follow(&changes);
+            Ok(json(StatusCode::CREATED, &ExecutionRef { execution_id }))
+        }
+        Launched::Already(execution_id) => Ok(json(StatusCode::CREATED, &ExecutionRef { execution_id })),
+        Launched::NotAdmitted(why) => Err(refusal(&why).into()),
+    }
+}
+
+fn by_hand<'a>(
+    pipeline: &'a Pipeline,
+    run: RunContext,
+    actor: &str,
+    retry_of: Option<ExecutionId>,
+    once: Option<String>,
+) -> Launch<'a> {
+    let forge = pipeline.forge.clone().zip(pipeline.forge_repository.clone());
+    let target = forge.zip(run.commit_sha.clone()).map(|((forge, repository), commit_sha)| StatusTarget {
+        forge,
+        repository,
+        commit_sha,
+    });
+    let cause = if retry_of.is_some() { "retry" } else { "execute" };
+    Launch {
+        pipeline,
+        origin: Origin {
+            trigger_user: Some(actor.to_owned()),
+            retry_of,
+            event_key: once.map(|key| format!("request:{key}")),
+            is_let_go: true,
+            ..Origin::default()
+        },
+        run,
+        target,
+        variables: BTreeMap::new(),
+        from_fork: false,
+        changed_paths: None,
+        window_ms: DAY_MS,
+        by: Cause::new(format!("user:{actor}"), cause),
+    }
+}
+
+pub async fn cancel<P: Platform>(platform: &P, request: Request, execution: ExecutionId) -> Answer {
+    decide(platform, request, execution, &Event::Cancel, "cancel").await
+}
+
+pub async fn release<P: Platform>(platform: &P, request: Request, execution: ExecutionId) -> Answer {
+    let answer = decide(platform, request, execution, &Event::Release, "release").await?;
+    let occasion = crate::follow::Occasion { room: true, ..Default::default() };
+    platform.spawn(crate::follow::settle_logged(platform.clone(), occasion));
+    Ok(answer)
+}
+
+async fn decide<P: Platform>(
+    platform: &P,
+    request: Request,
+    execution: ExecutionId,
+    event: &Event,
+    cause: &str,
+) -> Answer {
+    let Actor { actor } = read_json(request, MAX_BODY_BYTES).await?;
+    let scheduler = Scheduler::open(platform).await?;
+    let by = Cause::new(format!("user:{actor}"), cause);
+    match commit_event(platform, &scheduler.store, Some(execution), None, event, &by).await? {
+        Decided::Committed(changes) => scheduler.follow(&changes),
+        Decided::Nothing => {}
+        Decided::Refused(why) => return Err(refused(&why).into()),
+        Decided::Unknown => return Err(Problem::not_found("execution").into()),
+    }
+    Ok(json(StatusCode::OK, &ExecutionRef { execution_id: execution }))
+}
+
+pub async fn retry<P: Platform>(platform: &P, request: Request, execution: ExecutionId) -> Answer {
+    let RetryExecution { actor, only_failed, once } = read_json(request, MAX_BODY_BYTES).await?;
+    let scheduler = Scheduler::open(platform).await?;
+    let store = &scheduler.store;
+    let unknown = || Problem::not_found("execution");
+    let snapshot = store.snapshot(Some(execution), None, true).await?.ok_or_else(unknown)?;
+    if !snapshot.execution.status.is_final() {
+        let detail = "it has not ended; cancel it first, or wait";
+        return Err(Problem::conflict("still_running", detail).into());
+    }
+    let pipeline = store.pipeline(snapshot.execution.pipeline_id).await?;
+    let pipeline = pipeline.ok_or_else(|| refusal("its pipeline was deleted"))?;
+    let (timeout_ms, limit, stages) = store.planned_work(execution).await?.ok_or_else(unknown)?;
+    let work = rerun(stages, timeout_ms, only_failed)
+        .map_err(|e| Problem::conflict("nothing_to_retry", e.to_string()))?;
+    let context = snapshot.execution.context;
+    let mut launch = by_hand(&pipeline, context.run, &actor, Some(execution), once);
+    // A person retries it: that is the leave which a fork's pull request waits for. It stays a fork's.
+    (launch.target, launch.variables, launch.from_fork) =
+        (context.target, context.variables, context.from_fork);
+    start_launched(&scheduler, &launch, &Work::Rerun(work), limit).await
+}
+
+fn refusal(why: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "execution_refused", "Execution refused", why)
+}
+
+fn unavailable(why: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "forge_unavailable", "Service unavailable", why)
+}
+
+fn check(run: &RunContext) -> Result<(), Problem> {
+    let mut errors = vec![];
+    let mut wrong = |pointer: &str, message: &str| {
+        errors.push(FieldError {
+            pointer: pointer.to_owned(),
+            line: None,
+            column: None,
+            code: "invalid_value".to_owned(),
+            message: message.to_owned(),
+        });
+    };
+    if run.branch.is_empty() || run.branch.len() > 255 || run.branch.chars().any(char::is_control) {
+        wrong("/branch", "a branch's name has 1 to 255 bytes");
+    }
+    let is_sha = |sha: &str| matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
+    if run.commit_sha.as_deref().is_some_and(|sha| !is_sha(sha)) {
+        wrong("/commit_sha", "a commit's id has 40 or 64 hexadecimal digits");
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+}
+
+/// Parameters become variables: text, numbers and booleans as text.
+fn parameters(given: BTreeMap<String, Value>) -> Result<BTreeMap<String, String>, Problem> {
+    let mut errors = vec![];
+    let mut wrong = |name: &str, message: String| {
+        let pointer = format!("/parameters/{}", name.replace('~', "~0").replace('/', "~1"));
+        errors.push(FieldError {
+            pointer,
+            line: None,
+            column: None,
+            code: "invalid_value".to_owned(),
+            message,
+        });
+    };
+    if given.len() > MAX_PARAMETERS {
+        wrong("", format!("at most {MAX_PARAMETERS} parameters"));
+    }
+    let mut variables = BTreeMap::new();
+    for (name, value) in given.into_iter().take(MAX_PARAMETERS) {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            _ => {
+                wrong(&name, "a parameter is text, a number or a boolean".to_owned());
+                continue;
+            }
+        };
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && name.len() <= 128;
+        if !is_name {
+            wrong(
+                &name,
+                "a parameter's name has letters, digits and `_`, and begins with no digit".to_owned(),
+            );
+        } else if text.len() > MAX_PARAMETER_BYTES || text.contains('\0') {
+            wrong(&name, format!("a parameter has at most {MAX_PARAMETER_BYTES} bytes, and no NUL"));
+        } else {
+            variables.insert(name, text);
+        }
+    }
+    if errors.is_empty() { Ok(variables) } else { Err(Problem::invalid(errors)) }
+}

@@ -1,0 +1,318 @@
+//! A stored delivery is worked off: every pipeline of its repository that wants it starts an execution.
+//!
+//! Done twice, or by two at once, it comes to the same: an execution is unique to its delivery and pipeline.
+
+use http::StatusCode;
+use penstock_api::internal::FromForge;
+use penstock_domain::{DeliveryId, TriggerEvent};
+use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, Work};
+use penstock_forge::{CommitInfo, EventKind, ForgeEvent, Parsed};
+use penstock_guest::{Answer, Failure, Platform, empty};
+use penstock_pipeline::{Patterns, RunContext};
+use penstock_store::{Cause, Delivery, Entry, Pipeline, StoreError};
+use serde_json::{Value, json};
+
+use crate::definition::{definition, tagged_commit};
+use crate::launch::{Launch, Launched};
+use crate::scheduler::Scheduler;
+
+/// A delivery is given up after so many tries, which the forge's answers space.
+const MAX_TRIES: u32 = 100;
+/// One that was taken up so often and never even postponed brings down whoever works on it.
+const MAX_CRASHES: u32 = 5;
+
+/// `POST /internal/deliveries/:id`: the webhook component has just stored it.
+pub async fn work_off<P: Platform>(platform: &P, id: DeliveryId) -> Answer {
+    let scheduler = Scheduler::open(platform).await?;
+    if let Some(delivery) = scheduler.store.delivery(id).await? {
+        scheduler.work_off(&delivery).await?;
+    }
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Why a delivery can't be finished now.
+enum Unfinished {
+    Later {
+        seconds: u32,
+        why: String,
+    },
+    /// What it needs is not to be had.
+    Never {
+        why: String,
+    },
+    Failure(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Unfinished {
+    fn from(error: E) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl<P: Platform> Scheduler<P> {
+    /// # Errors
+    /// As the store; the delivery stays, and the clock takes it up.
+    pub async fn work_off(&self, delivery: &Delivery) -> Result<(), Failure> {
+        if delivery.status != "received" {
+            return Ok(());
+        }
+        if delivery.attempts > MAX_CRASHES && !delivery.was_postponed {
+            let why = "it was taken up again and again and never finished";
+            return self.finish(delivery.id, "failed", Some(why), &json!([])).await;
+        }
+        match self.start_all(delivery).await {
+            Ok(()) => Ok(()),
+            Err(Unfinished::Failure(failure)) => Err(failure),
+            Err(Unfinished::Never { why }) => {
+                self.finish(delivery.id, "failed", Some(&why), &json!([])).await
+            }
+            Err(Unfinished::Later { why, .. }) if delivery.attempts >= MAX_TRIES => {
+                self.finish(delivery.id, "failed", Some(&why), &json!([])).await
+            }
+            Err(Unfinished::Later { seconds, why }) => {
+                let due_at = self.platform.now().plus_ms(i64::from(seconds) * 1000);
+                Ok(self.store.postpone_delivery(delivery.id, due_at, &why).await?)
+            }
+        }
+    }
+
+    async fn start_all(&self, delivery: &Delivery) -> Result<(), Unfinished> {
+        let Some(event) = delivery.event.as_deref().and_then(|e| serde_json::from_str::<ForgeEvent>(e).ok())
+        else {
+            return Ok(self.finish(delivery.id, "failed", Some("unreadable_event"), &json!([])).await?);
+        };
+        let keys: Vec<String> = event.repository.keys().into_iter().collect();
+        let pipelines = self.store.pipelines_of_repository(&keys).await?;
+        if pipelines.is_empty() {
+            return Ok(self.finish(delivery.id, "ignored", Some("no_pipeline"), &json!([])).await?);
+        }
+        let event = match self.with_commit(&delivery.forge, event).await? {
+            Parsed::Event(event) => event,
+            Parsed::Ignored(reason) => {
+                return Ok(self.finish(delivery.id, "ignored", Some(reason.as_str()), &json!([])).await?);
+            }
+        };
+        let mut outcomes = vec![];
+        let mut is_finished = false;
+        for (index, pipeline) in pipelines.iter().enumerate() {
+            let is_last = index + 1 == pipelines.len();
+            let started = self.start_one(delivery, &event, pipeline, &mut outcomes, is_last).await?;
+            is_finished = is_last && started;
+        }
+        if !is_finished {
+            let started = outcomes.iter().any(|o| o.get("execution_id").is_some());
+            let status = if started { "processed" } else { "ignored" };
+            self.finish(delivery.id, status, (!started).then_some("nothing_started"), &json!(outcomes))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A tag's event may not tell its commit: the forge does.
+    async fn with_commit(&self, forge: &str, event: ForgeEvent) -> Result<Parsed, Unfinished> {
+        let tag = match &event.kind {
+            EventKind::Tag(tag) if tag.commit.is_none() => tag.name.clone(),
+            _ => return Ok(Parsed::Event(event)),
+        };
+        match tagged_commit(&self.platform, forge, &event.repository.full_name, &tag).await {
+            FromForge::Found { value } => Ok(event.with_tag_commit(value)),
+            FromForge::NotFound => Ok(Parsed::Ignored(penstock_forge::IgnoreReason::RefDeleted)),
+            FromForge::Later { seconds, why } => Err(Unfinished::Later { seconds, why }),
+            FromForge::Failed { why } => Err(Unfinished::Never { why }),
+        }
+    }
+
+    /// Whether an execution was committed, together with the end of the delivery if this was the `last` pipeline.
+    async fn start_one(
+        &self,
+        delivery: &Delivery,
+        event: &ForgeEvent,
+        pipeline: &Pipeline,
+        outcomes: &mut Vec<Value>,
+        is_last: bool,
+    ) -> Result<bool, Unfinished> {
+        let name = &pipeline.view.pipeline_name;
+        let run = run_context(event, pipeline);
+        if let Some(why) = not_wanted(pipeline, &run) {
+            outcomes.push(json!({ "pipeline": name, "not_started": why }));
+            return Ok(false);
+        }
+        self.learn_forge(pipeline, &delivery.forge, &event.repository.full_name).await?;
+        let launch = launch(delivery, event, pipeline, run);
+        let forge = Some((delivery.forge.as_str(), event.repository.full_name.as_str()));
+        let (work, limit) = match definition(&self.platform, pipeline, forge, event.commit_sha()).await {
+            FromForge::Found { value } => match launch.work(&value) {
+                Ok(work) => work,
+                Err(why) => {
+                    outcomes.push(json!({ "pipeline": name, "not_started": why }));
+                    return Ok(false);
+                }
+            },
+            FromForge::NotFound => {
+                outcomes.push(json!({ "pipeline": name, "not_started": "the commit has no pipeline file" }));
+                return Ok(false);
+            }
+            FromForge::Later { seconds, why } => return Err(Unfinished::Later { seconds, why }),
+            FromForge::Failed { why } => {
+                let error_details = format!("the pipeline file can't be read: {why}");
+                (Work::Broken { error_details }, None)
+            }
+        };
+        let told = outcomes.clone();
+        let complete = |id, changes: &mut Changes| {
+            if is_last {
+                let mut told = told.clone();
+                told.push(json!({ "pipeline": name, "execution_id": id }));
+                changes.deliveries.push(done(delivery.id, "processed", None, &json!(told)));
+            }
+        };
+        match self.launch(&launch, &work, limit, complete).await? {
+            Launched::Started(id, changes) => {
+                outcomes.push(json!({ "pipeline": name, "execution_id": id }));
+                self.follow(&changes);
+                Ok(true)
+            }
+            Launched::Already(id) => {
+                outcomes.push(json!({ "pipeline": name, "execution_id": id, "already": true }));
+                Ok(false)
+            }
+            Launched::NotAdmitted(why) => {
+                outcomes.push(json!({ "pipeline": name, "not_started": why }));
+                Ok(false)
+            }
+        }
+    }
+
+    /// The first webhook of a repository tells where its statuses go when somebody starts it by hand.
+    async fn learn_forge(&self, pipeline: &Pipeline, forge: &str, repository: &str) -> Result<(), Failure> {
+        if pipeline.forge.as_deref() == Some(forge)
+            && pipeline.forge_repository.as_deref() == Some(repository)
+        {
+            return Ok(());
+        }
+        // The version first: whoever changes or deletes the pipeline after that wins.
+        let expect = self.store.version(&format!("pipeline:{}", pipeline.view.id)).await?;
+        let Some(present) = self.store.pipeline(pipeline.view.id).await? else { return Ok(()) };
+        let learned = Pipeline {
+            forge: Some(forge.to_owned()),
+            forge_repository: Some(repository.to_owned()),
+            ..present
+        };
+        let by = Cause::new(format!("forge:{forge}"), "learn_forge");
+        match self.store.save_pipeline(&learned, expect, &by, self.platform.now()).await {
+            // Somebody else has changed the pipeline: the next webhook tells it again.
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn finish(
+        &self,
+        id: DeliveryId,
+        status: &str,
+        reason: Option<&str>,
+        outcome: &Value,
+    ) -> Result<(), Failure> {
+        let change = Changes { deliveries: vec![done(id, status, reason, outcome)], ..Changes::default() };
+        let subject = format!("delivery:{id}");
+        let by = Cause::new("scheduler", "work_off");
+        match self
+            .store
+            .commit(&Entry { subject, expect: 0, change: &change }, &by, self.platform.now())
+            .await
+        {
+            // Finished before, by another.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+fn done(id: DeliveryId, status: &str, reason: Option<&str>, outcome: &Value) -> DeliveryDone {
+    DeliveryDone {
+        id,
+        status: status.to_owned(),
+        reason: reason.map(str::to_owned),
+        outcome: Some(outcome.to_string()),
+    }
+}
+
+/// The pipeline's own filters, which stand before those of its file.
+fn not_wanted(pipeline: &Pipeline, run: &RunContext) -> Option<String> {
+    let events = &pipeline.view.trigger_events;
+    if !events.is_empty() && !events.contains(&run.event) {
+        return Some(format!("the pipeline is not triggered by {}", run.event));
+    }
+    let patterns = &pipeline.view.branch_patterns;
+    if patterns.is_empty() || run.event == TriggerEvent::Tag {
+        return None;
+    }
+    let mut wanted = Patterns::default();
+    // They were looked at when the pipeline was saved: one that is bad now selects nothing.
+    let fits = patterns.iter().all(|p| wanted.push(p).is_ok()) && wanted.matches(&run.branch);
+    (!fits).then(|| format!("the branch {} fits none of {}", run.branch, patterns.join(", ")))
+}
+
+/// Also for runs by hand.
+pub fn refuses(pipeline: &Pipeline, run: &RunContext) -> Option<String> {
+    not_wanted(pipeline, run)
+}
+
+fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
+    let (branch, tag, commit): (&str, Option<String>, Option<&CommitInfo>) = match &event.kind {
+        EventKind::Push(push) => (&push.branch, None, push.head_commit.as_ref()),
+        EventKind::PullRequest(pr) => (&pr.base_branch, None, None),
+        EventKind::Tag(tag) => (&tag.name, Some(tag.name.clone()), tag.commit.as_ref()),
+    };
+    let title = match &event.kind {
+        EventKind::PullRequest(pr) => pr.title.clone(),
+        _ => String::new(),
+    };
+    let author = commit.and_then(|c| c.author_login.clone().or_else(|| c.author_name.clone()));
+    RunContext {
+        branch: branch.to_owned(),
+        tag,
+        event: event.trigger(),
+        commit_sha: event.commit_sha().map(str::to_owned),
+        commit_message: commit.map_or(title, |c| c.message.clone()),
+        author: author.or_else(|| event.actor.clone()).unwrap_or_default(),
+        repository_url: pipeline.view.repository_url.clone(),
+        pipeline_name: pipeline.view.pipeline_name.clone(),
+        number: 0,
+        variables: std::collections::BTreeMap::new(),
+    }
+}
+
+fn launch<'a>(
+    delivery: &Delivery,
+    event: &'a ForgeEvent,
+    pipeline: &'a Pipeline,
+    run: RunContext,
+) -> Launch<'a> {
+    let (changed_paths, from_fork) = match &event.kind {
+        EventKind::Push(push) => (push.changed_paths.as_deref(), false),
+        EventKind::PullRequest(pr) => (None, pr.from_fork),
+        EventKind::Tag(_) => (None, false),
+    };
+    let target = event.commit_sha().map(|sha| StatusTarget {
+        forge: delivery.forge.clone(),
+        repository: event.repository.full_name.clone(),
+        commit_sha: sha.to_owned(),
+    });
+    Launch {
+        pipeline,
+        origin: Origin {
+            delivery_id: Some(delivery.id),
+            event_key: event.dedup_key(),
+            trigger_user: event.actor.clone(),
+            ..Origin::default()
+        },
+        run,
+        target,
+        variables: std::collections::BTreeMap::new(),
+        from_fork,
+        changed_paths,
+        window_ms: i64::from(penstock_forge::DEDUP_WINDOW_SECONDS) * 1000,
+        by: Cause::new(format!("forge:{}", delivery.forge), "webhook"),
+    }
+}

@@ -1,0 +1,61 @@
+//! What is asked of this component. From outside come the runners' calls and the tick; what begins with
+//! `/internal/` otherwise is on no public route, and is reached by the other components alone.
+
+use http::Method;
+use penstock_guest::{Answer, Platform, Request, Route, find};
+
+use crate::{clock, control, deliveries, jobs, runners};
+
+#[derive(Clone, Copy)]
+enum To {
+    Tick,
+    Claim,
+    Heartbeat,
+    Logs,
+    Events,
+    NotYet,
+    Delivery,
+    Register,
+    Start,
+    Cancel,
+    Retry,
+    Release,
+}
+
+const ROUTES: &[Route<To>] = &[
+    (Method::POST, "/internal/tick", To::Tick),
+    (Method::POST, "/api/v1/runners/:id/claim", To::Claim),
+    (Method::POST, "/api/v1/jobs/:id/heartbeat", To::Heartbeat),
+    (Method::POST, "/api/v1/jobs/:id/logs", To::Logs),
+    (Method::POST, "/api/v1/jobs/:id/events", To::Events),
+    (Method::POST, "/api/v1/jobs/:id/reports", To::NotYet),
+    (Method::POST, "/api/v1/jobs/:id/artifacts", To::NotYet),
+    (Method::POST, "/api/v1/jobs/:id/caches", To::NotYet),
+    (Method::POST, "/internal/deliveries/:id", To::Delivery),
+    (Method::POST, "/internal/runners", To::Register),
+    (Method::POST, "/internal/executions", To::Start),
+    (Method::POST, "/internal/executions/:id/cancel", To::Cancel),
+    (Method::POST, "/internal/executions/:id/retry", To::Retry),
+    (Method::POST, "/internal/executions/:id/release", To::Release),
+];
+
+/// # Errors
+/// As answered: RFC 9457 problems.
+pub async fn handle(platform: impl Platform, request: Request) -> Answer {
+    let matched = find(ROUTES, request.method(), request.uri().path())?;
+    let params = matched.params;
+    match matched.to {
+        To::Tick => clock::tick(&platform, request).await,
+        To::Claim => runners::claim(&platform, request, params.id("id", "runner")?).await,
+        To::Heartbeat => jobs::heartbeat(&platform, request, params.id("id", "job")?).await,
+        To::Logs => jobs::logs(&platform, request, params.id("id", "job")?).await,
+        To::Events => jobs::events(&platform, request, params.id("id", "job")?).await,
+        To::NotYet => Err(jobs::not_supported_yet(request.uri().path()).into()),
+        To::Delivery => deliveries::work_off(&platform, params.id("id", "delivery")?).await,
+        To::Register => runners::register(&platform, request).await,
+        To::Start => control::start(&platform, request).await,
+        To::Cancel => control::cancel(&platform, request, params.id("id", "execution")?).await,
+        To::Retry => control::retry(&platform, request, params.id("id", "execution")?).await,
+        To::Release => control::release(&platform, request, params.id("id", "execution")?).await,
+    }
+}
