@@ -1,0 +1,142 @@
+//! Compiled components on disk, so that only the first start compiles.
+//!
+//! A file is named by the hashes of the component and of the engine's settings, and stands beside its own SHA-256:
+//! what does not have that digest is compiled again, never mapped.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::error::HostError;
+
+/// The folder of compiled components.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    engine_hash: String,
+}
+
+impl Cache {
+    pub fn open(folder: PathBuf, engine: &Engine) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let mut hasher = DigestHasher(Sha256::new());
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self { folder, engine_hash: hex(&hasher.0.finalize()[..8]) })
+    }
+
+    /// The component at `path`, mapped from the cache or compiled into it. Gives its file in the cache too.
+    pub fn load(&self, engine: &Engine, id: &str, path: &Path) -> Result<(Component, PathBuf), HostError> {
+        let bytes = fs::read(path).map_err(|source| HostError::ReadComponent {
+            component: id.to_owned(),
+            path: path.to_owned(),
+            source,
+        })?;
+        let name = format!("{}-{}.cwasm", hex(&Sha256::digest(&bytes)), self.engine_hash);
+        let file = self.folder.join(name);
+        if let Some(component) = map(engine, &file) {
+            return Ok((component, file));
+        }
+        let failed = |e: wasmtime::Error| HostError::Compile {
+            component: id.to_owned(),
+            path: path.to_owned(),
+            reason: format!("{e:#}"),
+        };
+        let code = engine.precompile_component(&bytes).map_err(failed)?;
+        if let Err(e) = keep(&file, &code) {
+            tracing::warn!(component = id, "the compiled component can't be kept for the next start: {e}");
+            return Component::new(engine, &bytes).map(|component| (component, file)).map_err(failed);
+        }
+        drop(code);
+        give_memory_back();
+        // Mapped, it takes memory only for what is used of it.
+        let component =
+            map(engine, &file).map_or_else(|| Component::new(engine, &bytes).map_err(failed), Ok)?;
+        Ok((component, file))
+    }
+
+    /// Removes everything that this start did not use.
+    pub fn prune(&self, used: &[PathBuf]) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if !used.contains(&path.with_extension("cwasm")) {
+                _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// The component in the file, where the file is whole.
+fn map(engine: &Engine, file: &Path) -> Option<Component> {
+    let digest = fs::read_to_string(file.with_extension("sha256")).ok()?;
+    if digest_of(file).ok()? != digest {
+        tracing::warn!(file = %file.display(), "a compiled component is damaged; it is compiled again");
+        return None;
+    }
+    #[expect(unsafe_code, reason = "wasmtime can't check machine code; the caller has to")]
+    // SAFETY: the bytes have the digest that this program wrote after compiling them, under the very hash of this
+    // engine's settings, in a folder that only this user can write to and no one edits in place.
+    unsafe {
+        Component::deserialize_file(engine, file).ok()
+    }
+}
+
+/// Compiling takes tens of megabytes, which the allocator would keep for as long as the host runs.
+fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "the C library has no safe form of it")]
+    // SAFETY: it takes no pointer, may be called at any time from any thread, and touches free memory only.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// In pieces: the file is larger than all else that an idle host has in memory.
+fn digest_of(file: &Path) -> io::Result<String> {
+    let mut file = fs::File::open(file)?;
+    let mut digest = Sha256::new();
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&digest.finalize())),
+            read => digest.update(&piece[..read]),
+        }
+    }
+}
+
+/// Each file appears whole or not at all; the digest last.
+fn keep(file: &Path, code: &[u8]) -> io::Result<()> {
+    write_whole(file, code)?;
+    write_whole(&file.with_extension("sha256"), hex(&Sha256::digest(code)).as_bytes())
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(bytes)?;
+    fs::rename(partial, path)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Feeds what a type hashes into SHA-256, so that the name is the same in every build of the host.
+struct DigestHasher(Sha256);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let digest = self.0.clone().finalize();
+        digest.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+    }
+}

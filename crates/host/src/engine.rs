@@ -1,0 +1,76 @@
+//! The wasmtime engine: its settings, its pool, and the clock that interrupts busy guests.
+
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
+
+use crate::interfaces;
+use crate::limits::Limits;
+use crate::state::State;
+
+/// How often a computing guest is made to let others run.
+const EPOCH: Duration = Duration::from_millis(10);
+
+/// Of each kind, in one component: its own module and the adapters composed into it.
+const MODULES_PER_COMPONENT: u32 = 8;
+const TABLES_PER_COMPONENT: u32 = 4;
+/// Guest tasks that can be suspended at once in one instance.
+const STACKS_PER_INSTANCE: u32 = 4;
+/// Function pointers of a large component.
+const TABLE_ELEMENTS: usize = 50_000;
+/// Memory kept per slot when its instance goes: clearing this much beats faulting it in again.
+const KEEP_RESIDENT_BYTES: usize = 512 << 10;
+/// Slots kept warm for the component that used them last.
+const WARM_SLOTS: u32 = 16;
+
+pub fn engine(limits: &Limits, components: usize) -> Result<Engine> {
+    let instances = u32::try_from(limits.instances_per_component.saturating_mul(components.max(1)))?;
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(MODULES_PER_COMPONENT))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(TABLES_PER_COMPONENT))
+        .total_stacks(instances.saturating_mul(STACKS_PER_INSTANCE))
+        .table_elements(TABLE_ELEMENTS)
+        .max_memory_size(limits.memory_bytes)
+        .max_component_instance_size(1 << 20)
+        .max_core_instance_size(1 << 20)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_BYTES)
+        .max_unused_warm_slots(WARM_SLOTS);
+    let mut config = Config::new();
+    config
+        .wasm_component_model_async(true)
+        .epoch_interruption(true)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    let engine = Engine::new(&config)?;
+    start_clock(&engine);
+    Ok(engine)
+}
+
+/// Ends when the engine is dropped.
+fn start_clock(engine: &Engine) {
+    let engine = engine.weak();
+    let clock = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(EPOCH);
+        }
+    });
+    if let Err(e) = clock {
+        tracing::error!("no thread for the clock; busy guests are not interrupted: {e}");
+    }
+}
+
+/// Everything that the host serves to components.
+pub fn linker(engine: &Engine) -> Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    interfaces::add_to_linker(&mut linker)?;
+    Ok(linker)
+}

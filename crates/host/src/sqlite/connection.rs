@@ -1,0 +1,92 @@
+//! How a connection is opened: the pragmas, and what guests may not do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+
+use super::statement::Deadline;
+
+/// How long SQLite waits for a lock of another process. Within the host, writers queue instead.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Virtual machine steps between two looks at the clock: a fraction of a millisecond.
+const STEPS_PER_CHECK: i32 = 20_000;
+/// The longest text or blob, and the longest statement.
+const MAX_VALUE_BYTES: i32 = 64 << 20;
+/// Statements kept prepared.
+const CACHED_STATEMENTS: usize = 128;
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: synchronised at every commit.
+    Full,
+    /// The end of the process; a power cut may lose the latest commits, never the file.
+    Process,
+}
+
+pub fn open(path: &Path, durability: Durability, deadline: &Deadline) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(
+        None,
+        "synchronous",
+        if durability == Durability::Full { "FULL" } else { "NORMAL" },
+    )?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // 1 MiB of pages each: the pages that matter are in the system's cache anyway.
+    connection.pragma_update(None, "cache_size", -1024)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    let deadline = deadline.clone();
+    connection.progress_handler(STEPS_PER_CHECK, Some(move || deadline.is_over()))?;
+    connection.authorizer(Some(authorize))?;
+    Ok(connection)
+}
+
+fn authorize(context: AuthContext<'_>) -> Authorization {
+    let denied = match context.action {
+        // The empty name is the temporary file that VACUUM attaches by itself.
+        AuthAction::Attach { filename } => !filename.is_empty(),
+        AuthAction::Pragma { pragma_name, pragma_value } => is_denied_pragma(pragma_name, pragma_value),
+        // Statements of one guest run on several connections, so at the top level these would tell of others.
+        AuthAction::Function { function_name } => {
+            context.accessor.is_none()
+                && ["changes", "total_changes", "last_insert_rowid", "load_extension"]
+                    .iter()
+                    .any(|name| name.eq_ignore_ascii_case(function_name))
+        }
+        _ => false,
+    };
+    if denied { Authorization::Deny } else { Authorization::Allow }
+}
+
+/// Pragmas that reach beyond the connection, or take the limits off it.
+fn is_denied_pragma(name: &str, value: Option<&str>) -> bool {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "journal_mode" => value.is_some_and(|mode| !mode.eq_ignore_ascii_case("wal")),
+        "locking_mode"
+        | "writable_schema"
+        | "trusted_schema"
+        | "temp_store_directory"
+        | "data_store_directory"
+        | "busy_timeout"
+        | "cache_size"
+        | "default_cache_size"
+        | "mmap_size"
+        | "hard_heap_limit"
+        | "soft_heap_limit"
+        | "threads"
+        | "synchronous"
+        | "wal_autocheckpoint"
+        | "journal_size_limit" => value.is_some(),
+        _ => false,
+    }
+}
