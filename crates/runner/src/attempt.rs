@@ -1,0 +1,316 @@
+//! One attempt of a job from its acceptance to its last word: folder, checkout, steps, end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_api::runner::{JobEvent, JobRequest};
+use penstock_domain::{Reason, TriggerEvent, WorkStatus};
+use rustix::process::Pid;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::checkout::{self, Generation, Mirrors, Wanted};
+use crate::clock;
+use crate::environment;
+use crate::folder::AttemptFolder;
+use crate::guardian::Guardian;
+use crate::outbox::Outbox;
+use crate::process::Group;
+use crate::procfs;
+use crate::step::{self, Ended, Limits};
+use crate::stop::{Stop, StopCause};
+
+/// The longest that a job may run, whatever it was sent with.
+const MAX_JOB: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the output of what was just killed is still read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Beyond this age process ids may have come round, and all processes are looked at.
+const IDS_IN_ORDER: Duration = Duration::from_secs(60);
+
+/// What all attempts of a runner share.
+pub struct Machine {
+    pub guardian: Arc<Guardian>,
+    pub mirrors: Mirrors,
+    pub kill_grace: Duration,
+}
+
+pub struct Attempt {
+    pub request: JobRequest,
+    pub root: PathBuf,
+    /// Unique within the runner process.
+    pub number: u64,
+    pub machine: Arc<Machine>,
+    pub outbox: Arc<Outbox>,
+    pub stop: Stop,
+}
+
+/// How a job ended, in the words of its last event.
+#[derive(Debug)]
+pub struct Outcome {
+    status: WorkStatus,
+    reason: Option<Reason>,
+    message: Option<String>,
+}
+
+impl Outcome {
+    fn failed(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: WorkStatus::Failed, reason: Some(reason), message: Some(message.into()) }
+    }
+
+    fn stopped(cause: StopCause) -> Self {
+        match cause {
+            StopCause::Cancelled => Self {
+                status: WorkStatus::Cancelled,
+                reason: Some(Reason::CancelledByUser),
+                message: Some("The job was cancelled.".into()),
+            },
+            _ => Self::failed(Reason::RunnerLost, "The runner was stopped before the job was done."),
+        }
+    }
+
+    /// The last event of the attempt.
+    pub fn event(self, outbox: &Outbox) -> JobEvent {
+        let message = self.message.map(|text| outbox.redactor().mask(&text));
+        JobEvent::JobFinished { at: clock::now(), status: self.status, reason: self.reason, message }
+    }
+}
+
+/// The state of the work while it goes on.
+struct Work<'a> {
+    attempt: &'a Attempt,
+    folder: AttemptFolder,
+    marker: String,
+    deadline: Instant,
+    started: Instant,
+    first_process: Option<Pid>,
+    groups: Vec<Group>,
+    outputs: Vec<JoinHandle<()>>,
+    /// The workspace borrows its objects.
+    borrowed: Option<Arc<Generation>>,
+}
+
+impl Attempt {
+    /// Does the work; all processes of it have ended when this returns.
+    pub async fn work(&self) -> Outcome {
+        let folder = match AttemptFolder::create(self.root.clone()) {
+            Ok(folder) => folder,
+            Err(error) => {
+                let message =
+                    format!("The runner can't make the job's folder ({error}); look at its work folder.");
+                self.outbox.say(None, &message);
+                self.skip_from(0, Reason::DependencyFailed);
+                return Outcome::failed(Reason::RunnerError, message);
+            }
+        };
+        let started = Instant::now();
+        let mut work = Work {
+            attempt: self,
+            folder,
+            marker: format!("{}.{}.", self.machine.guardian.nonce(), self.number),
+            deadline: started + Duration::from_secs(self.request.timeout_seconds.max(1)).min(MAX_JOB),
+            started,
+            first_process: None,
+            groups: vec![],
+            outputs: vec![],
+            borrowed: None,
+        };
+        let outcome = work.run().await;
+        work.end_leftovers().await;
+        outcome
+    }
+
+    fn skip_from(&self, first: usize, reason: Reason) {
+        for step in first..self.request.steps.len() {
+            self.outbox.event(finished(step, WorkStatus::Skipped, None, Some(reason)));
+        }
+    }
+}
+
+impl Work<'_> {
+    async fn run(&mut self) -> Outcome {
+        if let Err(outcome) = self.check_out().await {
+            self.skip_rest(0, &outcome);
+            return outcome;
+        }
+        for index in 0..self.attempt.request.steps.len() {
+            if let Err(outcome) = self.step(index).await {
+                self.skip_rest(index + 1, &outcome);
+                return outcome;
+            }
+        }
+        Outcome { status: WorkStatus::Succeeded, reason: None, message: None }
+    }
+
+    fn skip_rest(&self, first: usize, outcome: &Outcome) {
+        let cancelled = outcome.status == WorkStatus::Cancelled;
+        let reason = if cancelled { Reason::CancelledByUser } else { Reason::DependencyFailed };
+        self.attempt.skip_from(first, reason);
+    }
+
+    async fn check_out(&mut self) -> Result<(), Outcome> {
+        let Attempt { request, machine, outbox, stop, .. } = self.attempt;
+        let Some(sha) = request.execution.commit_sha.as_deref().filter(|_| request.environment.checkout)
+        else {
+            return Ok(());
+        };
+        let run = &request.execution;
+        let wanted = Wanted {
+            repository_url: &run.repository_url,
+            commit_sha: sha,
+            branch: &run.branch,
+            tag: (run.event == TriggerEvent::Tag).then_some(run.branch.as_str()),
+        };
+        let checkout = checkout::checkout(&machine.mirrors, &wanted, &self.folder, outbox);
+        // Who is not waited for any longer is dropped, and git is killed by that.
+        let done = tokio::select! {
+            done = tokio::time::timeout_at(self.deadline, checkout) => done,
+            cause = stop.raised(StopCause::Cancelled) => return Err(Outcome::stopped(cause)),
+        };
+        match done {
+            Ok(Ok(borrowed)) => {
+                self.borrowed = Some(borrowed);
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                outbox.say(None, &format!("The checkout failed: {error}."));
+                Err(Outcome::failed(Reason::CheckoutFailed, error.to_string()))
+            }
+            Err(_) => Err(self.job_timed_out("the checkout")),
+        }
+    }
+
+    /// One step, with its events. Err ends the job.
+    async fn step(&mut self, index: usize) -> Result<(), Outcome> {
+        if let Some(cause) = self.attempt.stop.cause() {
+            self.tell_finished(index, WorkStatus::Skipped, None, Some(Reason::CancelledByUser));
+            return Err(Outcome::stopped(cause));
+        }
+        let request = &self.attempt.request.steps[index];
+        if request.skipped {
+            self.tell_finished(index, WorkStatus::Skipped, None, Some(Reason::ConditionFalse));
+            return Ok(());
+        }
+        self.attempt.outbox.event(JobEvent::StepStarted { step: number(index), at: clock::now() });
+        let ended = match self.start(index) {
+            Ok((group, pump)) => {
+                let limits = Limits {
+                    stop: &self.attempt.stop,
+                    step_deadline: request
+                        .timeout_seconds
+                        .map(|s| Instant::now() + Duration::from_secs(s).min(MAX_JOB)),
+                    job_deadline: self.deadline,
+                    kill_grace: self.attempt.machine.kill_grace,
+                };
+                let followed = step::follow(group, pump, limits).await;
+                followed
+                    .map_err(|error| (Reason::RunnerError, format!("The step's end was missed: {error}.")))
+            }
+            Err(failure) => Err(failure),
+        };
+        match ended {
+            Ok((ended, leftover)) => {
+                self.groups.extend(leftover.group);
+                self.outputs.extend(leftover.output.map(tokio::spawn));
+                self.judge(index, &ended)
+            }
+            Err((reason, message)) => {
+                self.attempt.outbox.say(Some(number(index)), &message);
+                self.tell_finished(index, WorkStatus::Failed, None, Some(reason));
+                if request.continue_on_error { Ok(()) } else { Err(Outcome::failed(reason, message)) }
+            }
+        }
+    }
+
+    fn start(&mut self, index: usize) -> Result<(Group, step::Pump), (Reason, String)> {
+        let Attempt { request, machine, outbox, .. } = self.attempt;
+        let step = &request.steps[index];
+        let directory = step::working_directory(&self.folder.workspace, step.working_directory.as_deref())
+            .map_err(|message| (Reason::ConfigError, message))?;
+        let variables =
+            environment::of_step(request, step, &self.folder, &environment::search_path(), &self.marker);
+        let started = step::command(&step.run, &self.folder.script_file(index), &directory, variables)
+            .and_then(|mut command| Group::start(&mut command, &machine.guardian));
+        let mut group = started.map_err(|error| {
+            let too_long = error.kind() == std::io::ErrorKind::ArgumentListTooLong;
+            let hint = if too_long {
+                "make its variables and secrets shorter"
+            } else {
+                "look at the runner's machine"
+            };
+            (Reason::RunnerError, format!("The step could not be started ({error}); {hint}."))
+        })?;
+        self.first_process.get_or_insert(group.id());
+        let pump = step::pump(&mut group, Arc::clone(outbox), number(index));
+        Ok((group, pump))
+    }
+
+    /// The step's last event; Err where the job ends with it.
+    fn judge(&self, index: usize, ended: &Ended) -> Result<(), Outcome> {
+        let step = &self.attempt.request.steps[index];
+        let name = &step.name;
+        let (status, code, outcome) = match ended {
+            Ended::Exit(exit) if exit.success() => (WorkStatus::Succeeded, Some(0), None),
+            Ended::Exit(exit) => {
+                let code = step::exit_code(*exit);
+                let message = format!("Step `{name}` ended with exit code {code}.");
+                (WorkStatus::Failed, Some(code), Some(Outcome::failed(Reason::ExitCode, message)))
+            }
+            Ended::StepTimedOut => {
+                let seconds = step.timeout_seconds.unwrap_or(0);
+                let message = format!("Step `{name}` took longer than its {seconds} s and was ended.");
+                self.attempt.outbox.say(Some(number(index)), &message);
+                (WorkStatus::Failed, None, Some(Outcome::failed(Reason::TimedOut, message)))
+            }
+            Ended::JobTimedOut => {
+                (WorkStatus::Failed, None, Some(self.job_timed_out(&format!("step `{name}`"))))
+            }
+            Ended::Stopped(cause) => (WorkStatus::Cancelled, None, Some(Outcome::stopped(*cause))),
+        };
+        self.tell_finished(index, status, code, outcome.as_ref().and_then(|outcome| outcome.reason));
+        let goes_on = step.continue_on_error && matches!(ended, Ended::Exit(_) | Ended::StepTimedOut);
+        outcome.filter(|_| !goes_on).map_or(Ok(()), Err)
+    }
+
+    fn job_timed_out(&self, during: &str) -> Outcome {
+        let seconds = self.attempt.request.timeout_seconds;
+        let message = format!("The job took longer than its {seconds} s and was ended during {during}.");
+        self.attempt.outbox.say(None, &message);
+        Outcome::failed(Reason::TimedOut, message)
+    }
+
+    fn tell_finished(
+        &self,
+        index: usize,
+        status: WorkStatus,
+        exit_code: Option<i32>,
+        reason: Option<Reason>,
+    ) {
+        self.attempt.outbox.event(finished(index, status, exit_code, reason));
+    }
+
+    /// Kills what steps left running, in their groups and out of them, and hears the last of it.
+    async fn end_leftovers(&mut self) {
+        for group in &mut self.groups {
+            group.kill().await;
+        }
+        if let Some(first) = self.first_process {
+            let wrapped = procfs::newest_pid().is_none_or(|newest| newest < first.as_raw_nonzero().get());
+            let in_order = !wrapped && self.started.elapsed() < IDS_IN_ORDER;
+            procfs::kill_marked(&self.marker, in_order.then_some(first));
+        }
+        for mut output in self.outputs.drain(..) {
+            if timeout(LAST_WORDS, &mut output).await.is_err() {
+                output.abort();
+            }
+        }
+    }
+}
+
+fn finished(step: usize, status: WorkStatus, exit_code: Option<i32>, reason: Option<Reason>) -> JobEvent {
+    JobEvent::StepFinished { step: number(step), at: clock::now(), status, exit_code, reason }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).expect("the number of steps is limited when a job is accepted")
+}

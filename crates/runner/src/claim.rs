@@ -1,0 +1,71 @@
+//! Asks the control plane for jobs: all the time for a runner that can't be reached, now and then for one that is
+//! pushed to, to find out whether it is still known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_api::runner::JobRequest;
+
+use crate::backoff::Backoff;
+use crate::control::{CALL_TIMEOUT, CallError, Control, JSON};
+use crate::intake::Intake;
+use crate::registration::Registrar;
+
+/// How long the control plane may hold a claim open.
+const WAIT_SECONDS: u64 = 25;
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Claims a job whenever a slot is free. Never ends by itself.
+pub async fn keep_claiming(control: &Control, registrar: &Registrar, intake: &Arc<Intake>) {
+    let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+    while let Some(slot) = intake.free_slot().await {
+        match claim(control, registrar, WAIT_SECONDS).await {
+            Ok(Some(job)) => {
+                backoff.reset();
+                if let Err(refusal) = intake.accept_into(job, slot) {
+                    tracing::warn!(%refusal, "a claimed job is not taken");
+                    tokio::time::sleep(backoff.next()).await;
+                }
+            }
+            Ok(None) => backoff.reset(),
+            Err(error) => {
+                tracing::debug!(%error, "no claim");
+                drop(slot);
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+/// Asks at every interval, and when there is doubt, whether the control plane still knows the runner. Never ends
+/// by itself. The question is a claim that does not wait, so it is put only when a job could be taken.
+pub async fn keep_known(control: &Control, registrar: &Registrar, intake: &Arc<Intake>, interval: Duration) {
+    /// Doubts may come with every wrong signature that anyone sends.
+    const LEAST_PAUSE: Duration = Duration::from_secs(1);
+    loop {
+        let _ = tokio::time::timeout(interval, registrar.doubted()).await;
+        if !intake.has_free_slot() {
+            tokio::time::sleep(LEAST_PAUSE).await;
+            continue;
+        }
+        if let Ok(Some(job)) = claim(control, registrar, 0).await
+            && let Err(refusal) = intake.accept(job)
+        {
+            tracing::warn!(%refusal, "a claimed job is not taken");
+        }
+        tokio::time::sleep(LEAST_PAUSE.min(interval)).await;
+    }
+}
+
+/// One claim; registers anew where the control plane does not know the runner.
+async fn claim(control: &Control, registrar: &Registrar, wait: u64) -> Result<Option<JobRequest>, CallError> {
+    let Some(known) = registrar.current().await else { return Ok(None) };
+    let url = registrar.claim_url(known.id, wait);
+    let patience = CALL_TIMEOUT + Duration::from_secs(wait);
+    let answer = control.post(&url, &known.token, JSON, "{}", patience).await;
+    if matches!(answer, Err(CallError::Refused { status: 401 | 404, .. })) {
+        registrar.register_again().await;
+    }
+    answer
+}

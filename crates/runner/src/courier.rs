@@ -1,0 +1,169 @@
+//! Carries one attempt's log, events and heartbeats to the control plane, until all is told or the lease is lost.
+//!
+//! Every call back is idempotent there, so each is made again, exactly the same, until it is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use penstock_api::runner::{Accepted, HeartbeatAnswer, JobEvents, JobRequest};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::backoff::Backoff;
+use crate::control::{CALL_TIMEOUT, CallError, Control, JSON, NDJSON};
+use crate::outbox::{Due, Outbox};
+use crate::stop::{Stop, StopCause};
+
+/// How long the result of a finished job is kept for a server that is away.
+const MAX_UNDELIVERED: Duration = Duration::from_secs(3600);
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// However long a server asks to be left alone, a lease must not run out meanwhile.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+pub struct Courier {
+    control: Control,
+    outbox: Arc<Outbox>,
+    stop: Stop,
+    base_url: String,
+    lease_token: String,
+    heartbeat: Duration,
+}
+
+/// The attempt is no longer ours, or was given up.
+struct Lost;
+
+impl Courier {
+    pub fn new(
+        control: Control,
+        outbox: Arc<Outbox>,
+        stop: Stop,
+        job: &JobRequest,
+        heartbeat: Duration,
+    ) -> Self {
+        let base_url = format!("{}/api/v1/jobs/{}", job.callback_url.trim_end_matches('/'), job.job.id);
+        Self { control, outbox, stop, base_url, lease_token: job.job.lease.token.clone(), heartbeat }
+    }
+
+    /// Whether everything was told to the end.
+    pub async fn run(self) -> bool {
+        let lost = tokio::select! {
+            told = self.tell() => told.is_err(),
+            Lost = self.keep_lease() => true,
+            _ = self.stop.raised(StopCause::LeaseLost) => true,
+        };
+        if lost {
+            self.stop.raise(StopCause::LeaseLost);
+        }
+        !lost
+    }
+
+    async fn tell(&self) -> Result<(), Lost> {
+        loop {
+            match self.outbox.due(Instant::now()) {
+                Due::Done => return Ok(()),
+                Due::Logs(batch) if batch.is_empty() => {}
+                Due::Logs(batch) => self.deliver("logs", NDJSON, batch.into()).await?,
+                Due::Events(events) => {
+                    let body = serde_json::to_vec(&JobEvents { events }).unwrap_or_default();
+                    self.deliver("events", JSON, body.into()).await?;
+                }
+                Due::Wait(None) => self.outbox.changed().await,
+                Due::Wait(Some(at)) => tokio::select! {
+                    () = self.outbox.changed() => {}
+                    () = sleep_until(at) => {}
+                },
+            }
+        }
+    }
+
+    async fn deliver(&self, what: &str, content_type: &'static str, body: Bytes) -> Result<(), Lost> {
+        let url = format!("{}/{what}", self.base_url);
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        loop {
+            let called = self
+                .control
+                .post::<Accepted>(&url, &self.lease_token, content_type, body.clone(), CALL_TIMEOUT)
+                .await;
+            match called {
+                Ok(answer) => {
+                    if answer.is_some_and(|answer| answer.cancel) {
+                        self.stop.raise(StopCause::Cancelled);
+                    }
+                    return Ok(());
+                }
+                Err(error) => match self.after(&error, what) {
+                    After::Lost => return Err(Lost),
+                    After::GoOn => return Ok(()),
+                    After::Again(least) => sleep(backoff.next().max(least)).await,
+                },
+            }
+        }
+    }
+
+    /// Beats until the lease is lost.
+    async fn keep_lease(&self) -> Lost {
+        let url = format!("{}/heartbeat", self.base_url);
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        loop {
+            sleep(self.heartbeat).await;
+            loop {
+                let patience = self.heartbeat.min(CALL_TIMEOUT);
+                match self
+                    .control
+                    .post::<HeartbeatAnswer>(&url, &self.lease_token, JSON, "{}", patience)
+                    .await
+                {
+                    Ok(answer) => {
+                        if answer.is_some_and(|answer| answer.cancel) {
+                            self.stop.raise(StopCause::Cancelled);
+                        }
+                        break;
+                    }
+                    Err(error) => match self.after(&error, "heartbeat") {
+                        After::Lost => return Lost,
+                        After::GoOn => break,
+                        After::Again(least) => sleep(backoff.next().max(least)).await,
+                    },
+                }
+            }
+            backoff.reset();
+        }
+    }
+
+    fn after(&self, error: &CallError, what: &str) -> After {
+        match error {
+            CallError::Later { cause, retry_after } => {
+                let since = self.outbox.finished_at().map(|at| at.elapsed());
+                if since.is_some_and(|since| since > MAX_UNDELIVERED) {
+                    tracing::error!(
+                        url = self.base_url,
+                        "a finished job could not be reported for an hour: given up"
+                    );
+                    return After::Lost;
+                }
+                tracing::debug!(url = self.base_url, what, cause, "trying again");
+                After::Again(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
+            }
+            // It was taken; only its answer is of another make.
+            CallError::Refused { status: 200..=299, .. } => After::GoOn,
+            CallError::Refused { status: 409, code, .. } if code != "lease_expired" => {
+                After::Again(Duration::ZERO)
+            }
+            CallError::Refused { status: 401 | 403 | 404 | 409 | 410, .. } => {
+                tracing::warn!(url = self.base_url, what, %error, "the attempt is no longer this runner's");
+                After::Lost
+            }
+            CallError::Refused { .. } => {
+                tracing::error!(url = self.base_url, what, %error, "the control plane does not take this: left out");
+                After::GoOn
+            }
+        }
+    }
+}
+
+enum After {
+    Lost,
+    GoOn,
+    Again(Duration),
+}

@@ -1,0 +1,116 @@
+//! The folder of one attempt: made anew, and removed with all that the steps left in it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A process that is just dying may still write into what is being removed.
+const REMOVE_TRIES: u32 = 5;
+const REMOVE_PAUSE: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone)]
+pub struct AttemptFolder {
+    root: PathBuf,
+    pub workspace: PathBuf,
+    pub home: PathBuf,
+    pub temporary: PathBuf,
+}
+
+impl AttemptFolder {
+    /// `root` must not be there yet: nothing of another attempt is ever seen.
+    ///
+    /// # Errors
+    /// What the system says to making the folders.
+    pub fn create(root: PathBuf) -> io::Result<Self> {
+        let (workspace, home, temporary) = (root.join("workspace"), root.join("home"), root.join("tmp"));
+        for folder in [&root, &workspace, &home, &temporary] {
+            fs::DirBuilder::new().mode(0o700).create(folder)?;
+        }
+        Ok(Self { root, workspace, home, temporary })
+    }
+
+    /// Where the log waits when the control plane is away.
+    pub fn spool_file(root: &Path) -> PathBuf {
+        root.join("log.ndjson")
+    }
+
+    pub fn script_file(&self, step: usize) -> PathBuf {
+        self.root.join(format!("step-{step}.sh"))
+    }
+
+    /// An empty workspace again.
+    ///
+    /// # Errors
+    /// What the system says to removing and making it.
+    pub fn renew_workspace(&self) -> io::Result<()> {
+        remove_tree(&self.workspace)?;
+        fs::DirBuilder::new().mode(0o700).create(&self.workspace)
+    }
+}
+
+/// Removes a folder and all below, also where steps took their own rights away. Blocks; follows no links.
+///
+/// # Errors
+/// What is in the way after several tries.
+pub fn remove_tree(root: &Path) -> io::Result<()> {
+    let mut tries = 0;
+    loop {
+        match fs::remove_dir_all(root) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                tries += 1;
+                if tries == REMOVE_TRIES {
+                    return Err(error);
+                }
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    allow_removal(root);
+                } else {
+                    std::thread::sleep(REMOVE_PAUSE);
+                }
+            }
+        }
+    }
+}
+
+/// Gives the owner back the rights to look into folders and to empty them.
+fn allow_removal(root: &Path) {
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(found) = fs::symlink_metadata(&folder) else { continue };
+        if !found.is_dir() {
+            continue;
+        }
+        let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o700));
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        folders.extend(entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_only_folders_go_too_and_links_out_of_the_tree_are_not_followed() {
+        let base = std::env::temp_dir().join(format!("penstock-folder-{:x}", crate::backoff::random_u64()));
+        fs::create_dir_all(base.join("outside")).unwrap();
+        fs::write(base.join("outside/kept"), "").unwrap();
+        let folder = AttemptFolder::create(base.join("attempt")).unwrap();
+        let locked = folder.workspace.join("a/b");
+        fs::create_dir_all(&locked).unwrap();
+        fs::write(locked.join("file"), "").unwrap();
+        std::os::unix::fs::symlink(base.join("outside"), locked.join("link")).unwrap();
+        for path in [&locked, &folder.workspace.join("a")] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+        }
+        allow_removal(&folder.root);
+        assert_eq!(fs::metadata(&locked).unwrap().permissions().mode() & 0o777, 0o700);
+        remove_tree(&folder.root).unwrap();
+        assert!(!folder.root.exists() && base.join("outside/kept").exists());
+        assert!(remove_tree(&folder.root).is_ok(), "removing twice is no error");
+        fs::remove_dir_all(base).unwrap();
+    }
+}

@@ -1,0 +1,136 @@
+//! Makes the runner known to the control plane, and known again when it was forgotten.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use penstock_api::runner::{RegisterRunner, Registered};
+use penstock_domain::RunnerId;
+use tokio::sync::{Notify, watch};
+
+use crate::RunnerError;
+use crate::backoff::Backoff;
+use crate::control::{CALL_TIMEOUT, CallError, Control, JSON};
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long who needs the token waits while it is being made.
+const TOKEN_WAIT: Duration = Duration::from_secs(3);
+/// What an unreasonable answer is brought to.
+const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u32> = 1..=300;
+
+pub struct Registrar {
+    control: Control,
+    server_url: String,
+    runner_token: String,
+    form: RegisterRunner,
+    current: watch::Sender<Option<Registration>>,
+    heartbeat_seconds: Mutex<u32>,
+    doubted: Notify,
+}
+
+/// What the control plane gave this runner.
+#[derive(Clone)]
+pub struct Registration {
+    pub id: RunnerId,
+    pub token: String,
+}
+
+impl Registrar {
+    pub fn new(control: Control, server_url: &str, runner_token: String, form: RegisterRunner) -> Self {
+        Self {
+            control,
+            server_url: server_url.trim_end_matches('/').to_owned(),
+            runner_token,
+            form,
+            current: watch::Sender::new(None),
+            heartbeat_seconds: Mutex::new(10),
+            doubted: Notify::new(),
+        }
+    }
+
+    /// Tries until the control plane answers.
+    ///
+    /// # Errors
+    /// Where it answers that it will not have this runner.
+    pub async fn register(&self) -> Result<(), RunnerError> {
+        // What comes in meanwhile may be signed with the token that is just being made.
+        self.current.send_replace(None);
+        let url = format!("{}/api/v1/runners", self.server_url);
+        let body = serde_json::to_vec(&self.form).unwrap_or_default();
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        let mut told = false;
+        loop {
+            let call =
+                self.control.post::<Registered>(&url, &self.runner_token, JSON, body.clone(), CALL_TIMEOUT);
+            match call.await {
+                Ok(Some(registered)) => {
+                    self.take(registered);
+                    return Ok(());
+                }
+                Ok(None) => {
+                    return Err(RunnerError::NotPenstock { url, detail: "it answered nothing".into() });
+                }
+                Err(CallError::Refused { status: 401 | 403, detail, .. }) => {
+                    return Err(RunnerError::Unauthorized { url, detail });
+                }
+                Err(CallError::Refused { status: 200..=299, detail, .. }) => {
+                    return Err(RunnerError::NotPenstock { url, detail });
+                }
+                Err(CallError::Refused { detail, .. }) => return Err(RunnerError::Refused { url, detail }),
+                Err(CallError::Later { cause, retry_after }) => {
+                    let wait = backoff.next().max(retry_after.unwrap_or_default().min(LONGEST_WAIT));
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(
+                            url,
+                            cause,
+                            "the control plane does not answer yet; trying until it does"
+                        );
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, registered: Registered) {
+        let beat = registered.heartbeat_seconds.clamp(*HEARTBEAT_SECONDS.start(), *HEARTBEAT_SECONDS.end());
+        *self.heartbeat_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = beat;
+        let registration = Registration { id: registered.runner.id, token: registered.token };
+        tracing::info!(runner = %registration.id, name = self.form.name, "registered");
+        self.current.send_replace(Some(registration));
+    }
+
+    pub fn heartbeat_seconds(&self) -> u32 {
+        *self.heartbeat_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The registration; waited for a moment where it is just being made.
+    pub async fn current(&self) -> Option<Registration> {
+        let mut current = self.current.subscribe();
+        let ready = tokio::time::timeout(TOKEN_WAIT, current.wait_for(Option::is_some)).await;
+        ready.ok()?.ok()?.clone()
+    }
+
+    /// Something looks as if the control plane had forgotten this runner: it is asked soon.
+    pub fn doubt(&self) {
+        self.doubted.notify_one();
+    }
+
+    pub async fn doubted(&self) {
+        self.doubted.notified().await;
+    }
+
+    /// Where a job is claimed; `wait` in seconds.
+    pub fn claim_url(&self, id: RunnerId, wait: u64) -> String {
+        format!("{}/api/v1/runners/{id}/claim?wait={wait}", self.server_url)
+    }
+
+    /// Registers again, as long as it takes.
+    pub async fn register_again(&self) {
+        let mut backoff = Backoff::new(FIRST_WAIT, Duration::from_secs(60));
+        while let Err(error) = self.register().await {
+            tracing::error!(%error, "the runner is not registered any more");
+            tokio::time::sleep(backoff.next()).await;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Jobs as tests want them.
+
+use std::collections::BTreeMap;
+
+use penstock_api::runner::{ExecutionInfo, JobAttempt, JobEnvironment, JobRequest, Lease, StepRequest};
+use penstock_domain::{ExecutionId, JobId, PipelineId, StepId, Timestamp, TriggerEvent};
+use uuid::Uuid;
+
+use crate::plane::Plane;
+
+pub const LEASE_TOKEN: &str = "lease-token";
+
+/// A job with these commands, one step each, and no checkout.
+pub fn job(plane: &Plane, commands: &[&str]) -> JobRequest {
+    JobRequest {
+        job: JobAttempt {
+            id: JobId(Uuid::new_v4()),
+            name: "unit".into(),
+            attempt: 1,
+            lease: Lease { token: LEASE_TOKEN.into(), expires_at: Timestamp::from_millis(4_000_000_000_000) },
+        },
+        execution: ExecutionInfo {
+            id: ExecutionId(Uuid::new_v4()),
+            number: 7,
+            pipeline_id: PipelineId(Uuid::new_v4()),
+            pipeline_name: "web".into(),
+            stage: "build".into(),
+            event: TriggerEvent::Push,
+            repository_url: "https://example.org/web.git".into(),
+            commit_sha: None,
+            branch: "main".into(),
+        },
+        environment: JobEnvironment::default(),
+        steps: commands.iter().enumerate().map(|(index, run)| step(index, run)).collect(),
+        secrets: BTreeMap::new(),
+        timeout_seconds: 600,
+        callback_url: plane.url(),
+    }
+}
+
+fn step(index: usize, run: &str) -> StepRequest {
+    StepRequest {
+        id: StepId(Uuid::new_v4()),
+        name: format!("step {index}"),
+        run: run.to_owned(),
+        variables: BTreeMap::new(),
+        working_directory: None,
+        timeout_seconds: None,
+        continue_on_error: false,
+        skipped: false,
+    }
+}
