@@ -1,0 +1,27 @@
+//! `penstock cancel`: stops an execution, also what runs of it on runners.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::status::show;
+use super::{Server, path_part};
+
+/// Stop an execution
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The execution's id
+    execution: String,
+    /// Print the server's answer as it is
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let path = format!("/api/v1/executions/{}/cancel", path_part(&arguments.execution));
+    let answer = arguments.server.client()?.post(&path, &json!({}))?;
+    show(answer, arguments.json)
+}

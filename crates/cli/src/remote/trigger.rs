@@ -1,0 +1,92 @@
+//! `penstock trigger`: starts a pipeline, and follows it where asked to.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+use super::client::Client;
+use super::execution::ExecutionAnswer;
+use super::logs;
+use super::status::{UNREADABLE, show};
+use super::{Server, path_part};
+
+/// Pages of pipelines that are looked through for a name; 200 on each.
+const PAGES_MAX: usize = 100;
+/// Length of a UUID's text: what is not one is a name.
+const ID_LENGTH: usize = 36;
+
+/// Start a pipeline
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The pipeline's id or name
+    pipeline: String,
+    /// The branch [default: main]
+    #[arg(long)]
+    branch: Option<String>,
+    /// The commit, in full; without one nothing is checked out
+    #[arg(long, value_name = "SHA")]
+    commit: Option<String>,
+    /// A parameter of the run; may be given again
+    #[arg(long = "parameter", short, value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// Follow its logs; the exit code is then 1 unless it succeeds
+    #[arg(long, short, conflicts_with = "json")]
+    follow: bool,
+    /// Print the server's answer as it is
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let client = arguments.server.client()?;
+    let id = pipeline_id(&client, &arguments.pipeline)?;
+    let path = format!("/api/v1/pipelines/{}/execute", path_part(&id));
+    let answer = client.post(&path, &body(arguments))?;
+    if !arguments.follow {
+        return show(answer, arguments.json);
+    }
+    let started: ExecutionAnswer = serde_json::from_value(answer).context(UNREADABLE)?;
+    eprintln!("{}", started.execution.line(crate::terminal::stderr_takes_colour()));
+    let ended = logs::follow(&client, &started.execution.id, &logs::Selection::default())?;
+    eprintln!("{}", ended.text(crate::terminal::stderr_takes_colour()));
+    Ok(if ended.execution.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Only what was said: what was not is the server's to decide.
+fn body(arguments: &Arguments) -> Value {
+    let mut body = Map::from_iter([("trigger_event".to_owned(), json!("manual"))]);
+    for (member, value) in [("branch", &arguments.branch), ("commit_sha", &arguments.commit)] {
+        body.extend(value.as_ref().map(|value| (member.to_owned(), json!(value))));
+    }
+    let parameters = arguments.parameters.iter().map(|(name, value)| (name.clone(), json!(value)));
+    body.insert("parameters".to_owned(), Value::Object(parameters.collect()));
+    Value::Object(body)
+}
+
+fn pipeline_id(client: &Client, named: &str) -> Result<String> {
+    if named.len() == ID_LENGTH && named.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+        return Ok(named.to_owned());
+    }
+    let mut after = String::new();
+    for _ in 0..PAGES_MAX {
+        let page = client.get(&format!("/api/v1/pipelines?limit=200{after}"))?;
+        let pipelines = page.get("pipelines").and_then(Value::as_array).context(UNREADABLE)?;
+        let found = pipelines.iter().find(|pipeline| pipeline["pipeline_name"] == named);
+        if let Some(id) = found.and_then(|pipeline| pipeline["id"].as_str()) {
+            return Ok(id.to_owned());
+        }
+        let Some(next) = page.get("next").and_then(Value::as_str) else { break };
+        after = format!("&after={}", path_part(next));
+    }
+    bail!("the server knows no pipeline named `{named}`, or this token may not see it")
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
