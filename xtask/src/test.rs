@@ -1,0 +1,84 @@
+//! `cargo xtask test`: everything that has to hold before a change goes in.
+//!
+//! A step that fails does not hide what the later ones would find; only what can't run without it is left out.
+
+use std::time::Instant;
+
+use crate::build;
+use crate::cargo::{cargo, piped, run};
+use crate::failure::{Failure, Outcome};
+use crate::progress::{duration, watch};
+use crate::set_up;
+use crate::tally::{Reader, Tally};
+use crate::test_inputs::{self, TestInputs};
+use crate::workspace::{WASM_TARGET, Workspace};
+
+pub fn everything(workspace: &Workspace) -> Outcome {
+    let started = Instant::now();
+    set_up::prepare(workspace)?;
+    let inputs = test_inputs::prepare(workspace)?;
+
+    let mut failures = Vec::new();
+    let mut step = |outcome: Outcome| match outcome {
+        Ok(()) => true,
+        Err(failure) => {
+            eprintln!("{failure}\n");
+            failures.push(failure);
+            false
+        }
+    };
+    step(run("format", cargo(workspace, ["fmt", "--all", "--check"])));
+    let built = step(build::components(workspace));
+    step(lint(workspace));
+    step(lint_components(workspace));
+    let mut tally = Tally::default();
+    if built {
+        step(tests(workspace, &inputs, &mut tally));
+    }
+
+    let elapsed = duration(started.elapsed());
+    eprintln!("\n{tally}, in {elapsed}");
+    match failures.as_slice() {
+        [] => Ok(()),
+        failures => {
+            let lines = failures.iter().map(|failure| format!("\n  {failure}"));
+            Err(Failure::new(format!("not everything holds:{}", lines.collect::<String>())))
+        }
+    }
+}
+
+fn lint(workspace: &Workspace) -> Outcome {
+    run("lint", cargo(workspace, ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// The components once more for the target that they are made for: parts of them exist only there.
+fn lint_components(workspace: &Workspace) -> Outcome {
+    let names = workspace.components()?;
+    let packages = names.iter().flat_map(|name| ["-p", name]);
+    let arguments = ["clippy", "--target", WASM_TARGET].into_iter().chain(packages);
+    run("lint (Wasm)", cargo(workspace, arguments.chain(["--", "-D", "warnings"])))
+}
+
+fn tests(workspace: &Workspace, inputs: &TestInputs, tally: &mut Tally) -> Outcome {
+    run("tests and programs", cargo(workspace, ["test", "--workspace", "--no-run"]))?;
+
+    let mut command = cargo(workspace, ["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    command.envs(inputs.0.iter().map(|(name, path)| (name, path)));
+    let (mut child, lines) = piped(command)?;
+    let started = Instant::now();
+    let reader = std::cell::RefCell::new(Reader::default());
+    watch(
+        &lines,
+        |line| reader.borrow_mut().take(line).iter().for_each(|shown| println!("{shown}")),
+        || eprintln!("{:<48} {:>8}", reader.borrow().program(), duration(started.elapsed())),
+    );
+    let mut reader = reader.into_inner();
+    let status = child.wait().map_err(Failure::because("can't wait for cargo"))?;
+    let left = reader.close();
+    *tally = reader.tally;
+    if status.success() {
+        return Ok(());
+    }
+    left.iter().for_each(|line| println!("{line}"));
+    Err(Failure::new("tests: what failed stands above"))
+}
