@@ -1,0 +1,17 @@
+//! What every story stands on: an installation of the whole in a folder of its own, a project that pushes to it,
+//! and the means to look at both.
+
+pub mod database;
+pub mod http;
+pub mod installation;
+pub mod processes;
+pub mod programs;
+pub mod project;
+pub mod runner;
+pub mod server;
+pub mod sse;
+pub mod wait;
+
+pub use installation::{Installation, Settings, WEBHOOK_SECRET};
+pub use project::{Project, has_ended, job, one_job, one_job_with, stage, text};
+pub use wait::{AFTER_A_LEASE, SOON, wait_for};

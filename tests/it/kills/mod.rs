@@ -1,0 +1,6 @@
+//! What survives a process that dies at the worst moment: nothing is lost, nothing runs twice, everything ends and
+//! is told.
+
+mod runner;
+mod server;
+mod story;

@@ -1,0 +1,68 @@
+//! One new tag, which GitHub tells by two events.
+
+use penstock_testkit::{github_tag_create_payload, github_tag_push_payload};
+use serde_json::json;
+
+use crate::harness::{Installation, Project};
+
+fn definition() -> String {
+    json!({
+        "on": { "tag": ["v*"] },
+        "stages": [{ "name": "release", "jobs": [{
+            "name": "pack",
+            "steps": ["echo \"points at: $(git tag --points-at HEAD | tr '\\n' ' ')\"; git rev-parse HEAD"],
+        }] }],
+    })
+    .to_string()
+}
+
+#[test]
+fn a_new_tag_runs_once_though_two_events_tell_of_it() {
+    let at = Installation::start();
+    let project = Project::new(&at, &definition());
+    for (tag, message) in [("v1", None), ("v2", Some("The second"))] {
+        let sha = project.commit(&[("version", tag)], "Change the version");
+        project.git.tag(tag, message).expect("git tags");
+        project.publish();
+        let object = message.map(|_| project.git.git(&["rev-parse", tag]).expect("a tag object"));
+        let pushed =
+            github_tag_push_payload(&project.hosted(), tag, object.as_deref(), &project.pushed_commit(&sha));
+        let created = github_tag_create_payload(&project.hosted(), tag, "ada");
+        std::thread::scope(|scope| {
+            scope.spawn(|| at.deliver("push", &pushed).expect(202));
+            scope.spawn(|| at.deliver("create", &created).expect(202));
+        });
+        at.at_rest();
+
+        let executions = project.executions();
+        let of_tag: Vec<_> = executions.iter().filter(|one| one["branch_name"] == tag).collect();
+        assert_eq!(of_tag.len(), 1, "{tag}: {executions:#?}");
+        let (event, commit) = (&of_tag[0]["trigger_event"], &of_tag[0]["commit_sha"]);
+        assert_eq!((event, commit), (&json!("tag"), &json!(sha)));
+        assert_eq!(of_tag[0]["status"], "succeeded");
+        let log = at.log(of_tag[0]["id"].as_str().expect("an id"));
+        assert!(log.contains(&format!("points at: {tag} ")) && log.contains(&sha), "{log}");
+        let told = project.statuses(&sha);
+        assert_eq!(
+            told.iter().map(|status| status.state.as_str()).collect::<Vec<_>>(),
+            ["pending", "success"]
+        );
+    }
+}
+
+#[test]
+fn a_tag_that_no_pattern_fits_and_a_tag_that_is_deleted_start_nothing() {
+    let at = Installation::start();
+    let project = Project::new(&at, &definition());
+    let sha = project.head();
+    project.git.tag("draft", None).expect("git tags");
+    project.publish();
+    let commit = project.pushed_commit(&sha);
+    let draft = github_tag_push_payload(&project.hosted(), "draft", None, &commit);
+    assert_eq!(at.deliver("push", &draft).expect(202)["status"], "received");
+    // Gone again before anybody could ask for its commit.
+    let gone = github_tag_create_payload(&project.hosted(), "v9", "ada");
+    assert_eq!(at.deliver("create", &gone).expect(202)["status"], "received");
+    at.at_rest();
+    assert_eq!(project.executions(), [] as [serde_json::Value; 0]);
+}
