@@ -5,8 +5,9 @@ use penstock_engine::{Event, LEASE_MS, Refusal, TimerKind};
 use penstock_guest::{
     Answer, Decided, Failure, Level, Platform, Request, commit_event, empty, log, require_bearer,
 };
-use penstock_store::{Cause, Delivery, DueTimer};
+use penstock_store::{Cause, DueTimer};
 
+use crate::deliveries::work_off_in_order;
 use crate::effects;
 use crate::follow::{Occasion, settle_logged};
 use crate::scheduler::Scheduler;
@@ -29,13 +30,25 @@ pub async fn tick<P: Platform>(platform: &P, request: Request) -> Answer {
     )?;
     let scheduler = Scheduler::open(platform).await?;
     let now = platform.now();
-    scheduler.store.spare_leases(now, SILENCE_MS, LEASE_MS).await?;
-    scheduler.ring_timers().await?;
-    scheduler.take_up_effects().await?;
-    scheduler.take_up_deliveries().await?;
-    scheduler.store.forget_old_keys(now, BATCH).await?;
-    let forge = scheduler.store.has_due_effects("forge_status", now).await?;
-    platform.spawn(settle_logged(platform.clone(), Occasion { jobs: true, room: true, forge }));
+    let due = scheduler.store.due(now).await?;
+    // Before the timers: a lease that is put off does not ring.
+    if due.leases {
+        scheduler.store.spare_leases(now, SILENCE_MS, LEASE_MS).await?;
+    }
+    if due.timers {
+        scheduler.ring_timers().await?;
+    }
+    if due.effects {
+        scheduler.take_up_effects().await?;
+    }
+    if due.deliveries {
+        scheduler.take_up_deliveries().await?;
+    }
+    if due.old_keys {
+        scheduler.store.forget_old_keys(now, BATCH).await?;
+    }
+    let occasion = Occasion { jobs: due.ready, room: due.queued, forge: due.statuses };
+    platform.spawn(settle_logged(platform.clone(), occasion));
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
@@ -43,8 +56,8 @@ impl<P: Platform> Scheduler<P> {
     async fn take_up_deliveries(&self) -> Result<(), Failure> {
         let now = self.platform.now();
         for delivery in self.store.claim_deliveries(now, now.plus_ms(CLAIM_MS), BATCH).await? {
-            let platform = self.platform.clone();
-            self.platform.spawn(async move { work_off_logged(&platform, &delivery).await });
+            // Each by itself: one slow forge holds up no other delivery, and no timer.
+            self.platform.spawn(work_off_in_order(self.platform.clone(), vec![delivery]));
         }
         Ok(())
     }
@@ -91,17 +104,6 @@ impl<P: Platform> Scheduler<P> {
             Decided::Refused(other) => return Err(Failure::Internal(Box::new(other))),
         }
         Ok(())
-    }
-}
-
-/// One slow forge holds up no other delivery, and no timer.
-async fn work_off_logged<P: Platform>(platform: &P, delivery: &Delivery) {
-    let done = match Scheduler::open(platform).await {
-        Ok(scheduler) => scheduler.work_off(delivery).await,
-        Err(failure) => Err(failure),
-    };
-    if let Err(failure) = done {
-        log(Level::Warn, "-", &format!("a delivery is left for the next time: {failure:?}"));
     }
 }
 

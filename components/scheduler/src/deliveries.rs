@@ -2,14 +2,18 @@
 //!
 //! Done twice, or by two at once, it comes to the same: an execution is unique to its delivery and pipeline.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
-use penstock_api::internal::FromForge;
+use penstock_api::internal::{FromForge, MAX_DELIVERIES, WorkOff};
 use penstock_domain::{DeliveryId, TriggerEvent};
 use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, Work};
 use penstock_forge::{CommitInfo, EventKind, ForgeEvent, Parsed};
-use penstock_guest::{Answer, Failure, Platform, empty};
+use penstock_guest::{
+    Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, read_json, run_together,
+};
 use penstock_pipeline::{Patterns, RunContext};
-use penstock_store::{Cause, Delivery, Entry, Pipeline, StoreError};
+use penstock_store::{Cause, Delivery, Entry, NO_PIPELINE, Pipeline, StoreError};
 use serde_json::{Value, json};
 
 use crate::definition::{definition, tagged_commit};
@@ -21,13 +25,42 @@ const MAX_TRIES: u32 = 100;
 /// One that was taken up so often and never even postponed brings down whoever works on it.
 const MAX_CRASHES: u32 = 5;
 
-/// `POST /internal/deliveries/:id`: the webhook component has just stored it.
-pub async fn work_off<P: Platform>(platform: &P, id: DeliveryId) -> Answer {
-    let scheduler = Scheduler::open(platform).await?;
-    if let Some(delivery) = scheduler.store.delivery(id).await? {
-        scheduler.work_off(&delivery).await?;
+/// How long the caller waits for what it told of; what takes longer, such as a slow forge, goes on.
+const ANSWER_WITHIN_MS: u64 = 500;
+
+/// `POST /internal/deliveries`: the webhook component has just stored them.
+///
+/// Those of one repository are worked off in their order; one repository does not wait for another.
+pub async fn work_off<P: Platform>(platform: &P, request: Request) -> Answer {
+    let WorkOff { mut deliveries } = read_json(request, MAX_BODY_BYTES).await?;
+    // The clock finds the others.
+    deliveries.truncate(MAX_DELIVERIES);
+    let found = Scheduler::open(platform).await?.store.deliveries(&deliveries).await?;
+    let mut by_repository: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+    for delivery in found {
+        by_repository.entry(repository_of(&delivery)).or_default().push(delivery);
     }
+    let tasks = by_repository.into_values().map(|of_one| work_off_in_order(platform.clone(), of_one));
+    run_together(platform, tasks, ANSWER_WITHIN_MS).await;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+fn repository_of(delivery: &Delivery) -> String {
+    let event = delivery.event.as_deref().and_then(|e| serde_json::from_str::<ForgeEvent>(e).ok());
+    event.map_or_else(|| delivery.id.to_string(), |event| event.repository.full_name)
+}
+
+/// A failure is logged: the delivery stays, and the clock takes it up.
+pub async fn work_off_in_order<P: Platform>(platform: P, deliveries: Vec<Delivery>) {
+    for delivery in &deliveries {
+        let done = match Scheduler::open(&platform).await {
+            Ok(scheduler) => scheduler.work_off(delivery).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = done {
+            log(Level::Warn, "-", &format!("a delivery is left for the next time: {failure:?}"));
+        }
+    }
 }
 
 /// Why a delivery can't be finished now.
@@ -84,7 +117,7 @@ impl<P: Platform> Scheduler<P> {
         let keys: Vec<String> = event.repository.keys().into_iter().collect();
         let pipelines = self.store.pipelines_of_repository(&keys).await?;
         if pipelines.is_empty() {
-            return Ok(self.finish(delivery.id, "ignored", Some("no_pipeline"), &json!([])).await?);
+            return Ok(self.finish(delivery.id, "ignored", Some(NO_PIPELINE), &json!([])).await?);
         }
         let event = match self.with_commit(&delivery.forge, event).await? {
             Parsed::Event(event) => event,
@@ -279,7 +312,7 @@ fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
         repository_url: pipeline.view.repository_url.clone(),
         pipeline_name: pipeline.view.pipeline_name.clone(),
         number: 0,
-        variables: std::collections::BTreeMap::new(),
+        variables: BTreeMap::new(),
     }
 }
 
@@ -309,7 +342,7 @@ fn launch<'a>(
         },
         run,
         target,
-        variables: std::collections::BTreeMap::new(),
+        variables: BTreeMap::new(),
         from_fork,
         changed_paths,
         window_ms: i64::from(penstock_forge::DEDUP_WINDOW_SECONDS) * 1000,

@@ -57,7 +57,8 @@ fn read(event_name: &str, body: &Bytes) -> Result<(Meaning, Option<Failure>), Fa
     Ok(match parse(event_name, body) {
         Ok(Parsed::Event(event)) => {
             let text = serde_json::to_string(&event).map_err(|e| Failure::Internal(Box::new(e)))?;
-            (Meaning::Event(text), None)
+            let repository_keys = event.repository.keys().into_iter().collect();
+            (Meaning::Event { text, repository_keys }, None)
         }
         Ok(Parsed::Ignored(reason)) => (Meaning::Ignored(reason.as_str()), None),
         Err(error) => (Meaning::Rejected(error.code()), Some(rejected(&error).into())),

@@ -5,6 +5,7 @@
 mod github;
 mod receive;
 pub mod routes;
+mod wake;
 
 #[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]

@@ -1,21 +1,25 @@
-//! Keeping a delivery, answering it, and waking the scheduler: the same for every forge.
+//! Keeping a delivery and answering it: the same for every forge.
 
 use bytes::Bytes;
 use http::StatusCode;
 use penstock_domain::{DeliveryId, id::uuid_v7};
-use penstock_guest::{Answer, Level, Platform, SCHEDULER, json as json_answer, log};
-use penstock_store::{NewDelivery, Received};
+use penstock_guest::{Answer, Platform, json as json_answer};
+use penstock_store::{NO_PIPELINE, NewDelivery, Received};
 use serde_json::json;
+
+use crate::wake::wake_scheduler;
 
 /// When the clock takes up a delivery that the scheduler was not woken for.
 const UNATTENDED_MS: i64 = 3_000;
-/// The scheduler is asked to work it off, not to be done with it.
-const WAKE_TIMEOUT_MS: u64 = 30_000;
 
 /// What a verified delivery comes to.
 pub enum Meaning {
-    /// A `ForgeEvent`, as JSON.
-    Event(String),
+    Event {
+        /// A `ForgeEvent`, as JSON.
+        text: String,
+        /// What a pipeline may know its repository by.
+        repository_keys: Vec<String>,
+    },
     Ignored(&'static str),
     Rejected(&'static str),
 }
@@ -34,10 +38,10 @@ pub async fn keep(platform: &impl Platform, incoming: Incoming<'_>) -> Answer {
     let mut random = [0; 10];
     random.copy_from_slice(&platform.random()[..10]);
     let id = DeliveryId(uuid_v7(now, random));
-    let (status, reason, event) = match incoming.meaning {
-        Meaning::Event(event) => ("received", None, Some(event)),
-        Meaning::Ignored(reason) => ("ignored", Some(reason), None),
-        Meaning::Rejected(reason) => ("rejected", Some(reason), None),
+    let (status, reason, event, repository_keys) = match incoming.meaning {
+        Meaning::Event { text, repository_keys } => ("received", None, Some(text), repository_keys),
+        Meaning::Ignored(reason) => ("ignored", Some(reason), None, vec![]),
+        Meaning::Rejected(reason) => ("rejected", Some(reason), None, vec![]),
     };
     let new = NewDelivery {
         id,
@@ -49,28 +53,22 @@ pub async fn keep(platform: &impl Platform, incoming: Incoming<'_>) -> Answer {
         // What was understood is enough to go on; what was not is kept for a person to look at.
         payload: (status == "rejected").then(|| incoming.payload.to_vec()),
         event,
+        repository_keys: &repository_keys,
     };
     let store = platform.store().await?;
-    let received = store.receive(new, now, now.plus_ms(UNATTENDED_MS)).await?;
-    let told = if received == Received::Duplicate { "duplicate" } else { status };
+    let (told, reason) = match store.receive(new, now, now.plus_ms(UNATTENDED_MS)).await? {
+        Received::New => (status, reason),
+        Received::NoPipeline => ("ignored", Some(NO_PIPELINE)),
+        Received::Duplicate => ("duplicate", None),
+    };
     if told == "received" {
-        let waker = platform.clone();
-        platform.spawn(async move { wake_scheduler(&waker, id).await });
+        wake_scheduler(platform, id);
     }
     let mut body = json!({ "success": true, "delivery": incoming.key, "status": told });
-    if let (Some(reason), true) = (reason, told != "duplicate") {
+    if let Some(reason) = reason {
         body["reason"] = json!(reason);
     }
     Ok(json_answer(StatusCode::ACCEPTED, &body))
-}
-
-/// Should this be lost, the clock finds the delivery.
-async fn wake_scheduler(platform: &impl Platform, id: DeliveryId) {
-    let url = format!("{SCHEDULER}/internal/deliveries/{id}");
-    let Ok(request) = http::Request::post(url).body(Bytes::new()) else { return };
-    if let Err(error) = platform.send(request, WAKE_TIMEOUT_MS, 64 * 1024).await {
-        log(Level::Warn, "-", &format!("the scheduler was not woken for a delivery: {error}"));
-    }
 }
 
 /// Deliveries with a wrong signature leave nothing but a count.

@@ -1,6 +1,6 @@
 //! What the components say to each other, within the application: no route leads here from outside.
 
-use penstock_domain::PipelineId;
+use penstock_domain::{DeliveryId, PipelineId};
 use serde::{Deserialize, Serialize};
 
 use crate::request::Execute;
@@ -40,6 +40,15 @@ pub enum FromForge<T> {
     Failed {
         why: String,
     },
+}
+
+/// The most deliveries that one call names.
+pub const MAX_DELIVERIES: usize = 64;
+
+/// `POST /internal/deliveries` of the scheduler: these were just stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkOff {
+    pub deliveries: Vec<DeliveryId>,
 }
 
 /// `POST /internal/executions` of the scheduler.

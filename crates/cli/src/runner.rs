@@ -61,6 +61,7 @@ pub fn become_guardian_if_asked() {
 
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
     log::start()?;
+    token::keep_process_private();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("can't start the threads of the runner")?.block_on(work(arguments))
 }

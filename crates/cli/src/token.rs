@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::up::variables;
 
@@ -37,6 +39,17 @@ pub fn find(file: Option<&Path>, name: &str, secret: &str) -> Result<Option<Stri
         );
     }
     Ok(Some(token))
+}
+
+/// Keeps other processes of the same user, such as the steps of jobs, from reading this one's memory and the
+/// environment that it was started with. It writes no core dumps then either.
+///
+/// This is tidiness and not a sandbox: what the user's files hold stays readable.
+pub fn keep_process_private() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "other processes of this user can read the secrets of this one");
+    }
 }
 
 fn read(file: &Path) -> Result<String> {

@@ -14,6 +14,7 @@ mod router;
 #[cfg(target_family = "wasm")]
 pub mod spin;
 mod stream;
+mod together;
 mod tokens;
 
 pub use auth::{bearer, require_bearer, same_secret};
@@ -27,6 +28,7 @@ pub use ports::{
 pub use respond::{Response, ResponseBody, empty, into_problem, json, success, text};
 pub use router::{Matched, Params, Query, Route, find};
 pub use stream::{Gone, Producer, Sink};
+pub use together::run_together;
 pub use tokens::{LeaseToken, lease_token, read_lease_token, runner_token};
 
 /// The most bytes of a body that no route asks more for.

@@ -3,6 +3,7 @@
 //! A file is named by the hashes of the component and of the engine's settings, and stands beside its own SHA-256:
 //! what does not have that digest is compiled again, never mapped.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
@@ -10,24 +11,37 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
 
 use crate::error::HostError;
 
 /// The folder of compiled components.
-#[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
     engine_hash: String,
+    /// Compiles, where there is something to compile. Not the engine that serves: one that has compiled keeps tens
+    /// of megabytes for the next time for as long as it lives, and this one goes with the cache.
+    compiler: OnceCell<Engine>,
+    config: Config,
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if self.compiler.take().is_some() {
+            give_memory_back();
+        }
+    }
 }
 
 impl Cache {
-    pub fn open(folder: PathBuf, engine: &Engine) -> io::Result<Self> {
+    /// `config` is that of `engine`.
+    pub fn open(folder: PathBuf, engine: &Engine, config: Config) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let mut hasher = DigestHasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder, engine_hash: hex(&hasher.0.finalize()[..8]) })
+        let engine_hash = hex(&hasher.0.finalize()[..8]);
+        Ok(Self { folder, engine_hash, compiler: OnceCell::new(), config })
     }
 
     /// The component at `path`, mapped from the cache or compiled into it. Gives its file in the cache too.
@@ -47,17 +61,25 @@ impl Cache {
             path: path.to_owned(),
             reason: format!("{e:#}"),
         };
-        let code = engine.precompile_component(&bytes).map_err(failed)?;
+        let code = self.compile(&bytes).map_err(failed)?;
         if let Err(e) = keep(&file, &code) {
             tracing::warn!(component = id, "the compiled component can't be kept for the next start: {e}");
             return Component::new(engine, &bytes).map(|component| (component, file)).map_err(failed);
         }
         drop(code);
-        give_memory_back();
         // Mapped, it takes memory only for what is used of it.
         let component =
             map(engine, &file).map_or_else(|| Component::new(engine, &bytes).map_err(failed), Ok)?;
         Ok((component, file))
+    }
+
+    fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Vec<u8>> {
+        if self.compiler.get().is_none() {
+            // It is new: nobody else has set it meanwhile.
+            _ = self.compiler.set(Engine::new(&self.config)?);
+        }
+        let compiler = self.compiler.get().ok_or_else(|| wasmtime::Error::msg("there is no compiler"))?;
+        compiler.precompile_component(bytes)
     }
 
     /// Removes everything that this start did not use.

@@ -24,7 +24,9 @@ const KEEP_RESIDENT_BYTES: usize = 512 << 10;
 /// Slots kept warm for the component that used them last.
 const WARM_SLOTS: u32 = 16;
 
-pub fn engine(limits: &Limits, components: usize) -> Result<Engine> {
+/// # Errors
+/// Where the limits contradict each other.
+pub fn config(limits: &Limits, components: usize) -> Result<Config> {
     let instances = u32::try_from(limits.instances_per_component.saturating_mul(components.max(1)))?;
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
@@ -44,7 +46,15 @@ pub fn engine(limits: &Limits, components: usize) -> Result<Engine> {
         .wasm_component_model_async(true)
         .epoch_interruption(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    let engine = Engine::new(&config)?;
+    Ok(config)
+}
+
+/// An engine whose busy guests are interrupted.
+///
+/// # Errors
+/// Where the machine can't do what the settings ask for.
+pub fn engine(config: &Config) -> Result<Engine> {
+    let engine = Engine::new(config)?;
     start_clock(&engine);
     Ok(engine)
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use wasmtime::Engine;
 use wasmtime::component::Linker;
+use wasmtime::{Config, Engine};
 use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::app::App;
@@ -94,6 +94,7 @@ struct Builder {
     application: Application,
     limits: Arc<Limits>,
     folder: PathBuf,
+    config: Config,
     engine: Engine,
     linker: Linker<State>,
     databases: BTreeMap<String, Arc<Database>>,
@@ -107,7 +108,8 @@ impl Builder {
             Application::load(&options.manifest, &options.variables, |name| std::env::var(name).ok())?;
         create_data_dir(&options.data_dir)
             .map_err(|source| HostError::DataDir { path: options.data_dir.clone(), source })?;
-        let engine = engine::engine(&options.limits, application.components.len()).map_err(engine_error)?;
+        let config = engine::config(&options.limits, application.components.len()).map_err(engine_error)?;
+        let engine = engine::engine(&config).map_err(engine_error)?;
         let linker = engine::linker(&engine).map_err(engine_error)?;
         let (databases, key_value) = open_databases(&application, options, &alive)?;
         let folder =
@@ -116,6 +118,7 @@ impl Builder {
             application,
             limits: Arc::new(options.limits.clone()),
             folder: folder.to_owned(),
+            config,
             engine,
             linker,
             databases,
@@ -127,7 +130,7 @@ impl Builder {
     fn build(mut self, options: &Options, stopping: watch::Receiver<bool>) -> Result<Arc<App>, HostError> {
         let unusable = |source| HostError::DataDir { path: options.data_dir.clone(), source };
         let compiled = options.compiled_dir.clone().unwrap_or_else(|| options.data_dir.join("cwasm"));
-        let cache = Cache::open(compiled, &self.engine).map_err(unusable)?;
+        let cache = Cache::open(compiled, &self.engine, self.config.clone()).map_err(unusable)?;
         let mut used = vec![];
         let mut made = vec![];
         for component in std::mem::take(&mut self.application.components) {

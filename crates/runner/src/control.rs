@@ -34,6 +34,9 @@ pub enum CallError {
     /// Nothing was answered, or "not now": the same call may succeed later.
     #[error("the control plane can't be reached or is busy: {cause}")]
     Later { cause: String, retry_after: Option<Duration> },
+    /// Its machine answered that nothing listens there: it does not run, and its clock stands still.
+    #[error("the control plane does not run: {cause}")]
+    Down { cause: String },
     /// The control plane understood and said no; the same call will fail again.
     #[error("the control plane answered {status} {code}: {detail}")]
     Refused { status: u16, code: String, detail: String },
@@ -42,6 +45,14 @@ pub enum CallError {
 impl CallError {
     fn later(cause: impl std::fmt::Display) -> Self {
         Self::Later { cause: cause.to_string(), retry_after: None }
+    }
+
+    /// How long it asked to be left alone.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Later { retry_after, .. } => retry_after.unwrap_or_default(),
+            Self::Down { .. } | Self::Refused { .. } => Duration::ZERO,
+        }
     }
 }
 
@@ -103,7 +114,10 @@ impl Control {
         } else {
             self.plain.request(request).await
         };
-        sent.map_err(|error| CallError::later(with_sources(&error)))
+        sent.map_err(|error| {
+            let cause = with_sources(&error);
+            if is_refused(&error) { CallError::Down { cause } } else { CallError::later(cause) }
+        })
     }
 }
 
@@ -129,6 +143,18 @@ fn tls() -> Result<TlsClient, String> {
         format!("the root certificates of this machine can't be read ({error}); install ca-certificates")
     })?;
     Ok(builder().build(secured.https_only().enable_http1().wrap_connector(connector(false))))
+}
+
+fn is_refused(error: &dyn std::error::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 /// hyper's own message names the layer; what went wrong stands in its sources.
@@ -170,7 +196,7 @@ mod tests {
 
     fn final_status(error: &CallError) -> Option<u16> {
         match error {
-            CallError::Later { .. } => None,
+            CallError::Later { .. } | CallError::Down { .. } => None,
             CallError::Refused { status, .. } => Some(*status),
         }
     }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use penstock_api::runner::{Accepted, HeartbeatAnswer, JobEvents, JobRequest};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::control::{CALL_TIMEOUT, CallError, Control, JSON, NDJSON};
 use crate::outbox::{Due, Outbox};
+use crate::registration::LeaseTimes;
 use crate::stop::{Stop, StopCause};
 
 /// How long the result of a finished job is kept for a server that is away.
@@ -27,7 +28,9 @@ pub struct Courier {
     stop: Stop,
     base_url: String,
     lease_token: String,
-    heartbeat: Duration,
+    lease: LeaseTimes,
+    /// When the lease was certainly held last, as far as is known.
+    held_at: Instant,
 }
 
 /// The attempt is no longer ours, or was given up.
@@ -39,10 +42,11 @@ impl Courier {
         outbox: Arc<Outbox>,
         stop: Stop,
         job: &JobRequest,
-        heartbeat: Duration,
+        lease: LeaseTimes,
     ) -> Self {
         let base_url = format!("{}/api/v1/jobs/{}", job.callback_url.trim_end_matches('/'), job.job.id);
-        Self { control, outbox, stop, base_url, lease_token: job.job.lease.token.clone(), heartbeat }
+        let lease_token = job.job.lease.token.clone();
+        Self { control, outbox, stop, base_url, lease_token, lease, held_at: Instant::now() }
     }
 
     /// Whether everything was told to the end.
@@ -101,39 +105,67 @@ impl Courier {
         }
     }
 
-    /// Beats until the lease is lost.
+    /// Beats until the lease is lost: because the control plane says so, or because it has not been heard of for so
+    /// long that it may have given the job to another. While nothing listens there its clock stands still, and the
+    /// lease with it.
     async fn keep_lease(&self) -> Lost {
         let url = format!("{}/heartbeat", self.base_url);
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        let mut held_until = self.held_at + self.lease.length;
+        let mut wait = self.lease.heartbeat;
         loop {
-            sleep(self.heartbeat).await;
-            loop {
-                let patience = self.heartbeat.min(CALL_TIMEOUT);
-                match self
-                    .control
-                    .post::<HeartbeatAnswer>(&url, &self.lease_token, JSON, "{}", patience)
-                    .await
-                {
-                    Ok(answer) => {
-                        if answer.is_some_and(|answer| answer.cancel) {
-                            self.stop.raise(StopCause::Cancelled);
-                        }
-                        break;
-                    }
-                    Err(error) => match self.after(&error, "heartbeat") {
-                        After::Lost => return Lost,
-                        After::GoOn => break,
-                        After::Again(least) => sleep(backoff.next().max(least)).await,
-                    },
+            sleep_until((Instant::now() + wait).min(held_until)).await;
+            let asked_at = Instant::now();
+            let beat = timeout_at(held_until, self.beat(&url)).await.unwrap_or(Beat::Unheard(Duration::ZERO));
+            wait = match beat {
+                Beat::Kept => {
+                    held_until = asked_at + self.lease.length;
+                    backoff.reset();
+                    self.lease.heartbeat
                 }
+                Beat::Down => {
+                    held_until = Instant::now() + self.lease.length;
+                    backoff.next()
+                }
+                Beat::Unheard(least) => backoff.next().max(least),
+                Beat::Lost => return Lost,
+            };
+            if Instant::now() >= held_until {
+                if self.outbox.finished_at().is_none() {
+                    tracing::warn!(
+                        url = self.base_url,
+                        "the control plane was not heard of for the length of a lease: the job is given up"
+                    );
+                    return Lost;
+                }
+                // Nothing runs any more: telling the result does no harm.
+                held_until = Instant::now() + self.lease.length;
             }
-            backoff.reset();
+        }
+    }
+
+    async fn beat(&self, url: &str) -> Beat {
+        let patience = self.lease.heartbeat.min(CALL_TIMEOUT);
+        let called = self.control.post::<HeartbeatAnswer>(url, &self.lease_token, JSON, "{}", patience).await;
+        match called {
+            Ok(answer) => {
+                if answer.is_some_and(|answer| answer.cancel) {
+                    self.stop.raise(StopCause::Cancelled);
+                }
+                Beat::Kept
+            }
+            Err(CallError::Down { .. }) => Beat::Down,
+            Err(error) => match self.after(&error, "heartbeat") {
+                After::Lost => Beat::Lost,
+                After::GoOn => Beat::Kept,
+                After::Again(least) => Beat::Unheard(least),
+            },
         }
     }
 
     fn after(&self, error: &CallError, what: &str) -> After {
         match error {
-            CallError::Later { cause, retry_after } => {
+            CallError::Later { cause, .. } | CallError::Down { cause } => {
                 let since = self.outbox.finished_at().map(|at| at.elapsed());
                 if since.is_some_and(|since| since > MAX_UNDELIVERED) {
                     tracing::error!(
@@ -143,7 +175,7 @@ impl Courier {
                     return After::Lost;
                 }
                 tracing::debug!(url = self.base_url, what, cause, "trying again");
-                After::Again(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
+                After::Again(error.retry_after().min(MAX_RETRY_AFTER))
             }
             // It was taken; only its answer is of another make.
             CallError::Refused { status: 200..=299, .. } => After::GoOn,
@@ -160,6 +192,16 @@ impl Courier {
             }
         }
     }
+}
+
+/// What a heartbeat came to.
+enum Beat {
+    Kept,
+    /// The control plane does not run.
+    Down,
+    /// No answer, or none that says anything; to be left alone for so long.
+    Unheard(Duration),
+    Lost,
 }
 
 enum After {

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use penstock_api::runner::{CancelRequest, JobRequest};
 use penstock_domain::JobId;
@@ -196,9 +195,8 @@ impl Intake {
         let credentials = repository::credentials(url);
         let redactor = Redactor::new(request.secrets.values().chain(&credentials).map(String::as_str));
         let outbox = Arc::new(Outbox::new(redactor, AttemptFolder::spool_file(&root)));
-        let heartbeat = Duration::from_secs(self.registrar.heartbeat_seconds().into());
-        let courier =
-            Courier::new(self.control.clone(), Arc::clone(&outbox), stop.clone(), &request, heartbeat);
+        let lease = self.registrar.lease();
+        let courier = Courier::new(self.control.clone(), Arc::clone(&outbox), stop.clone(), &request, lease);
         tracing::info!(job = %request.job.id, attempt = request.job.attempt, name = request.job.name, "started");
 
         let machine = Arc::clone(&self.machine);

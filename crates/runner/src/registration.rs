@@ -24,8 +24,24 @@ pub struct Registrar {
     runner_token: String,
     form: RegisterRunner,
     current: watch::Sender<Option<Registration>>,
-    heartbeat_seconds: Mutex<u32>,
+    lease: Mutex<LeaseTimes>,
     doubted: Notify,
+}
+
+/// How often an attempt gives a sign of life, and how long it is this runner's after the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTimes {
+    pub heartbeat: Duration,
+    pub length: Duration,
+}
+
+impl LeaseTimes {
+    fn of(heartbeat_seconds: u32, lease_seconds: u32) -> Self {
+        let beat = heartbeat_seconds.clamp(*HEARTBEAT_SECONDS.start(), *HEARTBEAT_SECONDS.end());
+        // A lease that a single lost heartbeat ends is none.
+        let length = lease_seconds.max(2 * beat);
+        Self { heartbeat: Duration::from_secs(beat.into()), length: Duration::from_secs(length.into()) }
+    }
 }
 
 /// What the control plane gave this runner.
@@ -43,7 +59,7 @@ impl Registrar {
             runner_token,
             form,
             current: watch::Sender::new(None),
-            heartbeat_seconds: Mutex::new(10),
+            lease: Mutex::new(LeaseTimes::of(10, 30)),
             doubted: Notify::new(),
         }
     }
@@ -77,12 +93,12 @@ impl Registrar {
                     return Err(RunnerError::NotPenstock { url, detail });
                 }
                 Err(CallError::Refused { detail, .. }) => return Err(RunnerError::Refused { url, detail }),
-                Err(CallError::Later { cause, retry_after }) => {
-                    let wait = backoff.next().max(retry_after.unwrap_or_default().min(LONGEST_WAIT));
+                Err(error @ (CallError::Later { .. } | CallError::Down { .. })) => {
+                    let wait = backoff.next().max(error.retry_after().min(LONGEST_WAIT));
                     if !std::mem::replace(&mut told, true) {
                         tracing::warn!(
                             url,
-                            cause,
+                            %error,
                             "the control plane does not answer yet; trying until it does"
                         );
                     }
@@ -93,15 +109,15 @@ impl Registrar {
     }
 
     fn take(&self, registered: Registered) {
-        let beat = registered.heartbeat_seconds.clamp(*HEARTBEAT_SECONDS.start(), *HEARTBEAT_SECONDS.end());
-        *self.heartbeat_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = beat;
+        let lease = LeaseTimes::of(registered.heartbeat_seconds, registered.lease_seconds);
+        *self.lease.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = lease;
         let registration = Registration { id: registered.runner.id, token: registered.token };
         tracing::info!(runner = %registration.id, name = self.form.name, "registered");
         self.current.send_replace(Some(registration));
     }
 
-    pub fn heartbeat_seconds(&self) -> u32 {
-        *self.heartbeat_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    pub fn lease(&self) -> LeaseTimes {
+        *self.lease.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The registration; waited for a moment where it is just being made.

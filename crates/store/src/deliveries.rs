@@ -20,13 +20,21 @@ pub struct NewDelivery<'a> {
     pub event: Option<String>,
     /// The raw body, where it may be needed again.
     pub payload: Option<Vec<u8>>,
+    /// The names that a pipeline may know its repository by; looked at where the status is `received`.
+    pub repository_keys: &'a [String],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
+    /// Kept as it was told to be.
     New,
+    /// Kept as ignored: no pipeline is of its repository.
+    NoPipeline,
     Duplicate,
 }
+
+/// The reason of a delivery that no pipeline is there for.
+pub const NO_PIPELINE: &str = "no_pipeline";
 
 /// A delivery that waits to be worked off.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +66,8 @@ fn delivery(r: &Row) -> Result<Delivery, StoreError> {
 }
 
 impl<C: Connection> Store<C> {
-    /// Keeps the delivery, once. `retry_at`: when the clock takes it up if nobody has by then.
+    /// Keeps the delivery, once. `retry_at`: when the clock takes it up if nobody has by then. One that no pipeline
+    /// is there for has ended with that, so that the forge's answer says so and nobody is woken for it.
     ///
     /// # Errors
     /// As every write.
@@ -68,11 +77,17 @@ impl<C: Connection> Store<C> {
         now: Timestamp,
         retry_at: Timestamp,
     ) -> Result<Received, StoreError> {
-        let sql =
+        let sql = format!(
             "INSERT INTO deliveries (id, forge, delivery_key, event_name, status, reason, event, payload,
             due_at, received_at, completed_at)
-          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, CASE WHEN ?5 = 'received' THEN NULL ELSE ?10 END)
-          ON CONFLICT (forge, delivery_key) DO NOTHING RETURNING id";
+          SELECT ?1, ?2, ?3, ?4, iif(is_unwanted, 'ignored', ?5), iif(is_unwanted, '{NO_PIPELINE}', ?6), ?7, ?8,
+            ?9, ?10, iif(?5 = 'received' AND NOT is_unwanted, NULL, ?10)
+          FROM (SELECT ?5 = 'received' AND NOT EXISTS (SELECT 1 FROM pipeline_configurations
+            WHERE repository_key IN (SELECT value FROM json_each(?11)) AND deleted_at IS NULL AND is_active = 1)
+            AS is_unwanted)
+          WHERE true
+          ON CONFLICT (forge, delivery_key) DO NOTHING RETURNING status"
+        );
         let parameters = vec![
             id(new.id),
             new.forge.into(),
@@ -84,17 +99,23 @@ impl<C: Connection> Store<C> {
             new.payload.map_or(Value::Null, Value::Blob),
             text(retry_at),
             text(now),
+            serde_json::to_string(new.repository_keys)?.into(),
         ];
-        let rows = self.connection.query(sql, parameters).await?;
-        Ok(if rows.is_empty() { Received::Duplicate } else { Received::New })
+        let rows = self.connection.query(&sql, parameters).await?;
+        let Some(row) = rows.first() else { return Ok(Received::Duplicate) };
+        Ok(if row.text(0)? == new.status { Received::New } else { Received::NoPipeline })
     }
 
+    /// Those of the deliveries that are there, oldest first.
+    ///
     /// # Errors
     /// As every read.
-    pub async fn delivery(&self, delivery_id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE id = ?1");
-        let rows = self.connection.query(&sql, vec![id(delivery_id)]).await?;
-        rows.first().map(delivery).transpose()
+    pub async fn deliveries(&self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM deliveries WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id"
+        );
+        let rows = self.connection.query(&sql, vec![serde_json::to_string(ids)?.into()]).await?;
+        rows.iter().map(delivery).collect()
     }
 
     /// Takes up to `limit` deliveries that are due, and puts them off to `until` should the taker die.

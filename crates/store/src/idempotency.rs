@@ -5,7 +5,7 @@ use penstock_domain::Timestamp;
 use crate::connection::Connection;
 use crate::{Store, StoreError, Value, text};
 
-const KEPT_MS: i64 = 24 * 3_600_000;
+pub(crate) const KEPT_MS: i64 = 24 * 3_600_000;
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]

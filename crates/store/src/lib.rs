@@ -7,6 +7,7 @@
 mod commit;
 mod connection;
 mod deliveries;
+mod due;
 mod executions;
 mod idempotency;
 mod logs;
@@ -21,7 +22,8 @@ mod timers;
 
 pub use commit::{Cause, Entry, JournalEvent};
 pub use connection::{Connection, DbError, Value};
-pub use deliveries::{Delivery, NewDelivery, Received};
+pub use deliveries::{Delivery, NO_PIPELINE, NewDelivery, Received};
+pub use due::Due;
 pub use executions::{BranchStatus, ExecutionDetail, ExecutionFilter};
 pub use idempotency::Remembered;
 pub use logs::{Appended, LogFilter, StoredChunk};

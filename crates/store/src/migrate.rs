@@ -14,6 +14,9 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, name: "initial", sql: include_str!("../../../migrations/0001_initial.sql") }];
 
+/// How often another's lock is waited for.
+const MAX_TRIES: u32 = 20;
+
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
   version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT";
 
@@ -25,6 +28,25 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 /// # Errors
 /// [`StoreError::Database`], also when the database is newer than this program.
 pub async fn migrate(connection: &impl Connection) -> Result<(), StoreError> {
+    for _ in 0..MAX_TRIES {
+        match try_to_migrate(connection).await {
+            Err(StoreError::Database(DbError::Busy)) => wait_for_writer(connection).await,
+            done => return done,
+        }
+    }
+    Err(StoreError::Database(DbError::Busy))
+}
+
+/// Whoever changes the journal's mode locks out everybody else, and SQLite tells those at once that it is busy,
+/// instead of letting them wait. The write lock is waited for.
+async fn wait_for_writer(connection: &impl Connection) {
+    if connection.query("BEGIN IMMEDIATE", vec![]).await.is_ok() {
+        // Nothing was done that could fail to be undone.
+        let _ = connection.query("ROLLBACK", vec![]).await;
+    }
+}
+
+async fn try_to_migrate(connection: &impl Connection) -> Result<(), StoreError> {
     if current_version(connection).await? == newest() {
         return Ok(());
     }

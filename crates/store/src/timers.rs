@@ -58,11 +58,8 @@ impl<C: Connection> Store<C> {
         silence_ms: i64,
         lease_ms: i64,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT (SELECT ticked_at FROM clock) FROM timers WHERE kind = 'lease' LIMIT 1";
-        let rows = self.connection.query(sql, vec![]).await?;
-        // Without a lease there is nothing to watch over, and nothing is written.
-        let Some(row) = rows.first() else { return Ok(()) };
-        let last: Option<Timestamp> = row.optional_parse(0)?;
+        let rows = self.connection.query("SELECT ticked_at FROM clock WHERE id = 1", vec![]).await?;
+        let last: Option<Timestamp> = rows.first().map(|r| r.parse(0)).transpose()?;
         if last.is_none_or(|last| now.since_ms(last) > silence_ms) {
             let sql = "UPDATE timers SET due_at = ?2, spared = 1
               WHERE kind = 'lease' AND spared = 0 AND due_at <= ?1";

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use penstock_host::{Limits, Running, Tick};
 
 use crate::stop::StopSignal;
-use crate::{address, log, runner};
+use crate::{address, log, runner, token};
 use data_folder::DataFolder;
 use local_runner::LocalRunner;
 use variables::Variables;
@@ -52,6 +52,7 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
     log::start()?;
+    token::keep_process_private();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("can't start the threads of the server")?.block_on(serve(arguments))
 }

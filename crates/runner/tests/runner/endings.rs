@@ -113,6 +113,43 @@ async fn a_lost_lease_ends_the_work_at_once_and_in_silence() {
 }
 
 #[tokio::test]
+async fn who_hears_nothing_for_the_length_of_a_lease_gives_the_job_up() {
+    let (plane, scratch) = (Plane::start().await, Scratch::new());
+    plane.with(|state| (state.heartbeat_seconds, state.lease_seconds) = (1, 2));
+    let runner = agent::plain(&plane, &scratch).await;
+    let file = scratch.join("pid");
+    let work = job(&plane, &[&stubborn(&file)]);
+    push(&runner, &work).await;
+    let grandchild = pid_in(&file).await;
+    plane.until_told(work.job.id, "a heart beats", |told| told.heartbeats > 0).await;
+    // The network swallows everything, and the control plane may give the job to another.
+    plane.with(|state| state.is_silent = true);
+    gone(grandchild).await;
+    plane.with(|state| state.is_silent = false);
+    let next = job(&plane, &["true"]);
+    push(&runner, &next).await;
+    plane.finished(next.job.id).await;
+    assert_eq!(plane.told(work.job.id).end(), None, "what became of it is the control plane's to say");
+}
+
+#[tokio::test]
+async fn a_control_plane_that_does_not_run_ends_no_lease() {
+    let (mut plane, scratch) = (Plane::start().await, Scratch::new());
+    plane.with(|state| (state.heartbeat_seconds, state.lease_seconds) = (1, 2));
+    let runner = agent::plain(&plane, &scratch).await;
+    let file = scratch.join("go");
+    let work = job(&plane, &[&format!("until [ -e {} ]; do sleep 0.05; done; echo done", file.display())]);
+    push(&runner, &work).await;
+    plane.until_told(work.job.id, "a heart beats", |told| told.heartbeats > 0).await;
+    plane.go_away().await;
+    // Longer than the lease: this is the time that the test is about.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    plane.come_back().await;
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(plane.finished(work.job.id).await.stdout(), ["done"]);
+}
+
+#[tokio::test]
 async fn a_server_in_the_background_serves_the_next_step_and_ends_with_the_job() {
     let (plane, scratch) = (Plane::start().await, Scratch::new());
     let runner = agent::plain(&plane, &scratch).await;

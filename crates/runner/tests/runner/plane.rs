@@ -36,6 +36,9 @@ pub struct State {
     /// So many call backs are taken and then not answered.
     pub swallow_answers: u32,
     pub heartbeat_seconds: u32,
+    pub lease_seconds: u32,
+    /// Requests are read, and nothing comes back.
+    pub is_silent: bool,
 }
 
 /// What was told of one job.
@@ -103,7 +106,7 @@ pub struct Plane {
 impl Plane {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let state = State { heartbeat_seconds: 60, ..State::default() };
+        let state = State { heartbeat_seconds: 60, lease_seconds: 120, ..State::default() };
         let mut plane = Self {
             address: listener.local_addr().unwrap(),
             state: Arc::new(Mutex::new(state)),
@@ -213,6 +216,9 @@ async fn answer(
 ) -> Result<Answer, std::io::Error> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    if state.lock().unwrap().is_silent {
+        std::future::pending::<()>().await;
+    }
     let bearer = parts.headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned();
     let path: Vec<&str> = parts.uri.path().trim_start_matches("/api/v1/").split('/').collect();
     let given = match path.as_slice() {
@@ -242,7 +248,7 @@ fn register(bearer: &str, body: &[u8], state: &mut State) -> Answer {
         "runner": { "id": runner_id(number) },
         "token": format!("token-{number}"),
         "heartbeat_seconds": state.heartbeat_seconds,
-        "lease_seconds": 120,
+        "lease_seconds": state.lease_seconds,
     }))
 }
 

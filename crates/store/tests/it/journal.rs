@@ -71,17 +71,22 @@ fn migrations_run_once_and_are_numbered_without_gaps() {
 fn several_that_open_an_empty_database_at_once_all_find_it_migrated() {
     let folder = std::env::temp_dir().join(format!("penstock-migrate-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("db");
-    std::thread::scope(|scope| {
-        let open = || {
-            let database = Database::open(&path);
-            now_or_never(migrated(&database)).version_of_nothing()
-        };
-        let handles: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
-        for handle in handles {
-            assert_eq!(handle.join().unwrap(), 0);
-        }
-    });
+    // Each time they meet at another place.
+    for round in 0..20 {
+        let path = folder.join(format!("{round}.db"));
+        let start = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                let database = Database::open(&path);
+                now_or_never(migrated(&database)).version_of_nothing()
+            };
+            let handles: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
+            for handle in handles {
+                assert_eq!(handle.join().unwrap(), 0);
+            }
+        });
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

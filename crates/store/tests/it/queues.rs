@@ -21,6 +21,7 @@ fn delivery(key: &str) -> NewDelivery<'_> {
         reason: None,
         event: Some("{}".into()),
         payload: None,
+        repository_keys: &[],
     }
 }
 
@@ -29,7 +30,11 @@ fn a_delivery_is_kept_once_and_claimed_by_one() {
     let database = Database::in_memory();
     let world = World::new(&database);
     let now = world.now();
-    let receive = |key| now_or_never(world.store.receive(delivery(key), now, now)).unwrap();
+    let ours = ["git.example/a/b".to_owned()];
+    let receive = |key| {
+        let new = NewDelivery { repository_keys: &ours, ..delivery(key) };
+        now_or_never(world.store.receive(new, now, now)).unwrap()
+    };
     assert_eq!(
         (receive("a"), receive("a"), receive("bb")),
         (Received::New, Received::Duplicate, Received::New)
@@ -40,6 +45,28 @@ fn a_delivery_is_kept_once_and_claimed_by_one() {
     assert_eq!(claim().len(), 0, "they are somebody's");
     world.pass(1000);
     assert_eq!(claim()[0].attempts, 2, "the claim has ended");
+}
+
+#[test]
+fn a_delivery_for_no_pipeline_has_ended_when_it_is_kept() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let now = world.now();
+    let receive = |key, repository_keys: &[String]| {
+        let new = NewDelivery { repository_keys, ..delivery(key) };
+        now_or_never(world.store.receive(new, now, now)).unwrap()
+    };
+    let (ours, other) = (["git.example/a/b".to_owned()], ["git.example/a/c".to_owned()]);
+    assert_eq!(receive("a", &other), Received::NoPipeline);
+    assert_eq!(receive("a", &ours), Received::Duplicate);
+    assert_eq!(receive("bb", &[]), Received::NoPipeline);
+    assert!(!now_or_never(world.store.due(now)).unwrap().deliveries);
+    assert_eq!(receive("ccc", &ours), Received::New);
+    assert!(now_or_never(world.store.due(now)).unwrap().deliveries);
+    let ended = "SELECT count(*) FROM deliveries WHERE status = 'ignored' AND reason = 'no_pipeline'
+      AND completed_at = received_at AND event IS NOT NULL";
+    let ended: i64 = database.raw().query_row(ended, [], |r| r.get(0)).unwrap();
+    assert_eq!(ended, 2);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -78,12 +78,16 @@ async fn serve(listener: TcpListener, shared: Shared) {
 
 /// The connection ends here.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is dropped on purpose")]
+#[error("the connection is dropped")]
 struct Dropped;
 
 async fn handle(request: Request<Incoming>, shared: Shared) -> Result<Response<Full<Bytes>>, Dropped> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map(|body| body.to_bytes().to_vec());
+    // Whoever sent it died over it: nobody hears of half a request.
+    if body.as_ref().is_err_and(|error| !error.is::<LengthLimitError>()) {
+        return Err(Dropped);
+    }
     let (index, fault) = shared.change(|state| {
         state.requests.push(record(&head, body.as_deref().unwrap_or_default()));
         (state.requests.len() - 1, next(&mut state.faults))
