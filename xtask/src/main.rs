@@ -23,7 +23,7 @@ use workspace::Workspace;
 const HELP: &str = "\
 Usage: cargo xtask <command>
 
-  demo [--exit]            builds everything, then shows a push becoming a green commit
+  demo [--exit]            builds everything, then shows a deployment, and the way back
   up [--listen ADDR] …     builds everything, then serves (the options are those of `penstock up`)
   build                    the components (Wasm) and the programs
   test                     everything that has to hold before a change goes in

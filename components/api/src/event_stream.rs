@@ -118,7 +118,7 @@ fn tell(entry: &JournalEvent) -> Map<String, Value> {
     if let Some(Value::Array(mut executions)) = change.remove("executions") {
         event.extend(executions.pop().map(|e| ("execution".to_owned(), e)));
     }
-    for name in ["stages", "waiting", "jobs", "steps_of", "steps"] {
+    for name in ["stages", "waiting", "jobs", "steps_of", "steps", "gates", "deployments", "approvals"] {
         event.extend(change.remove(name).map(|v| (name.to_owned(), v)));
     }
     event

@@ -6,13 +6,14 @@ use penstock_api::problem::Problem;
 use penstock_api::request::{Execute, Retry, RetryScope};
 use penstock_api::view;
 use penstock_domain::{ExecutionId, PipelineId, Timestamp, WorkStatus};
-use penstock_engine::{Holder, JobWait, RunnerView, Wait, why_execution, why_job};
-use penstock_guest::{Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, read_json, success};
+use penstock_engine::{Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage};
+use penstock_guest::{
+    Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, more, read_json, split,
+    success,
+};
 use penstock_store::{ExecutionDetail, ExecutionFilter};
 use serde_json::json;
 
-use crate::answer_once::answer_once;
-use crate::pipelines::{join, more, split};
 use crate::scheduler;
 
 /// Runners looked at to say why a job waits.
@@ -144,7 +145,8 @@ fn progress(stages: &[view::Stage]) -> view::Progress {
 fn waiting(detail: &ExecutionDetail) -> Option<view::Wait> {
     let e = &detail.execution;
     let queued = why_execution(e.status, e.reason, detail.limit, detail.running.clone()).map(to_view);
-    queued.or_else(|| {
+    let held = || detail.stages.iter().find_map(|s| s.why_waiting.clone());
+    queued.or_else(held).or_else(|| {
         let jobs = detail.stages.iter().flat_map(|s| s.jobs.iter().flatten());
         let mut waits = jobs.filter_map(|j| j.why_waiting.clone());
         waits.find(|w| w.reason != penstock_domain::Reason::DependencyPending)
@@ -158,6 +160,8 @@ fn explain_jobs(detail: &mut ExecutionDetail, runners: &[RunnerView], now: Times
     for stage in &mut detail.stages {
         let is_open = |name: &&String| ended.iter().any(|(n, is_final)| n == *name && !is_final);
         let unfinished: Vec<String> = stage.depends_on.iter().filter(is_open).cloned().collect();
+        stage.why_waiting = why_held(stage);
+        let held = stage.why_waiting.clone().filter(|_| stage.status == WorkStatus::Pending);
         for job in stage.jobs.iter_mut().flatten().filter(|_| is_running) {
             let wait = JobWait {
                 status: job.status,
@@ -166,16 +170,34 @@ fn explain_jobs(detail: &mut ExecutionDetail, runners: &[RunnerView], now: Times
                 runs_on: &job.runs_on,
                 unfinished: unfinished.clone(),
             };
-            let why = why_job(&wait, runners, now);
+            let own = || why_job(&wait, runners, now).map(to_view);
+            let why = if job.status == WorkStatus::Pending { held.clone().or_else(own) } else { own() };
             job.reason = job.reason.or(why.as_ref().map(|w| w.reason));
-            job.why_waiting = why.map(to_view);
+            job.why_waiting = why;
         }
     }
 }
 
+/// What a stage that deploys waits for.
+fn why_held(stage: &view::Stage) -> Option<view::Wait> {
+    let deployment = stage.deployment.as_ref().filter(|_| !stage.status.is_final())?;
+    let wait = StageWait {
+        reason: stage.reason,
+        environment: &deployment.environment_name,
+        version: &deployment.version,
+        given: deployment.approvals_given,
+        required: deployment.approvals_required,
+        approvers: &deployment.approvers,
+        expires_at: deployment.approval_expires_at,
+        holder: deployment.held_by,
+        quarantine: deployment.quarantine.as_deref(),
+    };
+    why_stage(&wait).map(to_view)
+}
+
 fn to_view(wait: Wait) -> view::Wait {
     let name = |holder: Holder| match holder {
-        Holder::Execution { number, .. } => format!("#{number}"),
+        Holder::Execution { number, .. } | Holder::Deployment { number } => format!("#{number}"),
         Holder::Runner { name, .. } => name,
     };
     view::Wait {

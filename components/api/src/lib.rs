@@ -1,11 +1,11 @@
 //! The HTTP API: reads, and what people ask for.
 //!
-//! It reads the database itself and writes pipelines into it; whatever starts, stops or repeats work it hands on to
+//! It reads the database itself and writes pipelines and tokens into it; whatever starts, stops or repeats work it hands on to
 //! the scheduler.
 
 mod access;
-mod answer_once;
 mod badge;
+mod bootstrap;
 mod event_stream;
 mod execution_page;
 mod executions;
@@ -16,6 +16,7 @@ pub mod routes;
 mod runners;
 mod scheduler;
 mod status;
+mod tokens;
 mod validate;
 
 #[cfg(target_family = "wasm")]

@@ -1,6 +1,5 @@
 //! Pipeline configurations: create, list, read, update, delete.
 
-use bytes::Bytes;
 use http::StatusCode;
 use penstock_api::problem::{FieldError, Problem};
 use penstock_api::request::{CreatePipeline, UpdatePipeline};
@@ -8,13 +7,13 @@ use penstock_api::view;
 use penstock_domain::{PipelineId, PipelineType, id::uuid_v7};
 use penstock_forge::repository_key;
 use penstock_guest::{
-    Answer, Body, Failure, MAX_BODY_BYTES, Platform, Query, Request, read_bytes, read_json, success,
+    Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, more, read_json, split,
+    success,
 };
 use penstock_pipeline::{Patterns, Severity, parse};
 use penstock_store::{Cause, Pipeline, StoreError};
 use serde_json::json;
 
-use crate::answer_once::answer_once;
 use crate::validate::field_error;
 
 const DEFAULT_PATH: &str = ".penstock.yml";
@@ -37,14 +36,6 @@ pub async fn list(platform: &impl Platform, request: &Request) -> Answer {
     ))
 }
 
-/// Cuts a list that was read one longer than asked for; answers the last kept where there are more.
-pub fn more<T>(found: &mut Vec<T>, limit: u32) -> Option<&T> {
-    let limit = limit as usize;
-    let is_more = found.len() > limit;
-    found.truncate(limit);
-    if is_more { found.last() } else { None }
-}
-
 pub async fn create(platform: &impl Platform, request: Request, actor: &str) -> Answer {
     let (parts, body) = split(request).await?;
     let headers = parts.headers.clone();
@@ -53,19 +44,6 @@ pub async fn create(platform: &impl Platform, request: Request, actor: &str) -> 
         create_one(platform, wanted, actor).await
     })
     .await
-}
-
-/// Reads the body, so that it can be hashed and then read again.
-pub async fn split(request: Request) -> Result<(http::request::Parts, Bytes), Problem> {
-    let (parts, body) = request.into_parts();
-    let mut reader = http::Request::new(body);
-    *reader.headers_mut() = parts.headers.clone();
-    let bytes = read_bytes(reader, MAX_BODY_BYTES).await?;
-    Ok((parts, bytes))
-}
-
-pub fn join(parts: http::request::Parts, body: Bytes) -> Request {
-    http::Request::from_parts(parts, Body::Whole(body))
 }
 
 async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &str) -> Answer {
@@ -272,12 +250,6 @@ fn not_supported_yet(wanted: &CreatePipeline) -> Vec<FieldError> {
         .collect()
 }
 
-fn wrong(pointer: &str, message: &str) -> FieldError {
-    FieldError {
-        pointer: pointer.to_owned(),
-        line: None,
-        column: None,
-        code: "invalid_value".to_owned(),
-        message: message.to_owned(),
-    }
+pub fn wrong(pointer: &str, message: &str) -> FieldError {
+    FieldError::invalid_value(pointer, message)
 }

@@ -2,11 +2,12 @@
 
 use http::{Method, StatusCode};
 use penstock_api::problem::Problem;
-use penstock_guest::{Answer, Params, Platform, Request, ResponseBody, Route, find};
+use penstock_domain::Role;
+use penstock_guest::{Actor, Answer, Params, Platform, Request, ResponseBody, Route, find};
 
 use crate::{
     access, badge, event_stream, execution_page, executions, health, log_stream, pipelines, runners, status,
-    validate,
+    tokens, validate,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,10 @@ enum To {
     Approve,
     Logs,
     Events,
+    Tokens,
+    CreateToken,
+    RevokeToken,
+    WhoAmI,
     /// Part of the contract, and of a later version.
     Later,
 }
@@ -67,23 +72,29 @@ const ROUTES: &[Route<To>] = &[
     (Method::POST, "/api/v1/executions/:id/approve", To::Approve),
     (Method::GET, "/api/v1/executions/:id/logs", To::Logs),
     (Method::GET, "/api/v1/executions/:id/events", To::Events),
+    (Method::GET, "/api/v1/tokens", To::Tokens),
+    (Method::POST, "/api/v1/tokens", To::CreateToken),
+    (Method::DELETE, "/api/v1/tokens/:id", To::RevokeToken),
+    (Method::GET, "/api/v1/whoami", To::WhoAmI),
     (Method::GET, "/api/v1/executions/:id/artifacts", To::Later),
-    (Method::GET, "/api/v1/executions/:id/test-results", To::Later),
-    (Method::GET, "/api/v1/executions/:id/quality-gates", To::Later),
     (Method::GET, "/api/v1/artifacts/:id/download", To::Later),
-    (Method::POST, "/api/v1/quality-gates/:id/override", To::Later),
-    (Method::GET, "/api/v1/approvals", To::Later),
-    (Method::POST, "/api/v1/approvals/:id/approve", To::Later),
-    (Method::POST, "/api/v1/approvals/:id/reject", To::Later),
-    (Method::GET, "/api/v1/environments", To::Later),
-    (Method::POST, "/api/v1/environments", To::Later),
-    (Method::GET, "/api/v1/environments/:id", To::Later),
-    (Method::PUT, "/api/v1/environments/:id", To::Later),
-    (Method::GET, "/api/v1/deployments", To::Later),
-    (Method::POST, "/api/v1/deployments/:id/rollback", To::Later),
-    (Method::GET, "/api/v1/metrics", To::Later),
-    (Method::GET, "/api/v1/analytics/dashboard", To::Later),
 ];
+
+/// The least role that a route takes. Written out, so that a new route can't forget to be asked for one.
+fn least(to: To) -> Role {
+    match to {
+        To::Healthz | To::Readyz | To::OpenApi | To::Status | To::Badge | To::ExecutionPage => Role::Viewer,
+        To::RegisterRunner | To::Runners | To::WhoAmI | To::Later => Role::Viewer,
+        To::Pipelines | To::Pipeline | To::PipelineExecutions | To::Executions | To::Execution => {
+            Role::Viewer
+        }
+        To::ExecutionStatus | To::Logs | To::Events => Role::Viewer,
+        To::CreatePipeline | To::UpdatePipeline | To::Validate => Role::Developer,
+        To::Execute | To::Cancel | To::Retry => Role::Developer,
+        To::Approve => Role::Approver,
+        To::DeletePipeline | To::Tokens | To::CreateToken | To::RevokeToken => Role::Admin,
+    }
+}
 
 /// # Errors
 /// As answered: RFC 9457 problems.
@@ -92,7 +103,7 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
         Ok(matched) => matched,
         // Who may not look learns nothing, not even what there is.
         Err(problem) if request.uri().path().starts_with("/api/") => {
-            access::require_admin(&platform, request.headers()).await?;
+            access::actor(&platform, request.headers(), Role::Viewer).await?;
             return Err(problem.into());
         }
         Err(problem) => return Err(problem.into()),
@@ -106,8 +117,8 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
         To::ExecutionPage => execution_page::show(&platform, matched.params.id("id", "execution")?).await,
         To::RegisterRunner => runners::register(&platform, request).await,
         to => {
-            let actor = access::require_admin(&platform, request.headers()).await?;
-            for_people(&platform, to, request, &matched.params, actor).await
+            let actor = access::actor(&platform, request.headers(), least(to)).await?;
+            for_people(&platform, to, request, &matched.params, &actor).await
         }
     }
 }
@@ -117,8 +128,9 @@ async fn for_people(
     to: To,
     request: Request,
     params: &Params,
-    actor: &str,
+    who: &Actor,
 ) -> Answer {
+    let actor = who.name.as_str();
     match to {
         To::Runners => runners::list(platform).await,
         To::Pipelines => pipelines::list(platform, &request).await,
@@ -139,6 +151,10 @@ async fn for_people(
         To::Approve => executions::approve(platform, params.id("id", "execution")?, actor).await,
         To::Logs => log_stream::logs(platform, &request, params.id("id", "execution")?).await,
         To::Events => event_stream::events(platform, &request, params.id("id", "execution")?).await,
+        To::Tokens => tokens::list(platform, &request).await,
+        To::CreateToken => tokens::create(platform, request, actor).await,
+        To::RevokeToken => tokens::revoke(platform, params.id("id", "token")?, actor).await,
+        To::WhoAmI => tokens::whoami(who),
         _ => Err(later(request.uri().path()).into()),
     }
 }

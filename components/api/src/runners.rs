@@ -2,11 +2,10 @@
 
 use http::StatusCode;
 use penstock_guest::{
-    Answer, MAX_BODY_BYTES, Platform, Request, Response, ResponseBody, read_bytes, success, text,
+    Answer, MAX_BODY_BYTES, Platform, Request, Response, ResponseBody, post_to_scheduler, read_bytes,
+    success, text,
 };
 use serde_json::json;
-
-use crate::scheduler;
 
 const MAX_RUNNERS: u32 = 1_000;
 
@@ -19,7 +18,7 @@ pub async fn list(platform: &impl Platform) -> Answer {
 pub async fn register(platform: &impl Platform, request: Request) -> Answer {
     let authorization = request.headers().get(http::header::AUTHORIZATION).cloned();
     let body = read_bytes(request, MAX_BODY_BYTES).await?;
-    let answer = scheduler::post(platform, "/internal/runners", body, authorization).await?;
+    let answer = post_to_scheduler(platform, "/internal/runners", body, authorization).await?;
     let mut response: Response = text(answer.status(), "");
     let json = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, json);

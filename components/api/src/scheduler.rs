@@ -1,15 +1,9 @@
-//! Handing on to the scheduler.
+//! Handing on to the scheduler what is about an execution.
 
-use bytes::Bytes;
-use http::StatusCode;
 use penstock_api::internal::ExecutionRef;
-use penstock_api::problem::Problem;
 use penstock_domain::ExecutionId;
-use penstock_guest::{Failure, Level, Platform, SCHEDULER, log};
+use penstock_guest::{Failure, Platform, ask_scheduler};
 use serde::Serialize;
-
-const TIMEOUT_MS: u64 = 45_000;
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Asks the scheduler, and answers the execution that it names.
 ///
@@ -20,43 +14,8 @@ pub async fn ask(
     path: &str,
     body: &impl Serialize,
 ) -> Result<ExecutionId, Failure> {
-    let body = serde_json::to_vec(body).map_err(|e| Failure::Internal(Box::new(e)))?;
-    let answer = post(platform, path, Bytes::from(body), None).await?;
+    let answer = ask_scheduler(platform, path, body).await?;
     let named: ExecutionRef =
         serde_json::from_slice(answer.body()).map_err(|e| Failure::Internal(Box::new(e)))?;
     Ok(named.execution_id)
-}
-
-/// Posts JSON to one of the scheduler's internal routes.
-///
-/// # Errors
-/// As [`ask`].
-pub async fn post(
-    platform: &impl Platform,
-    path: &str,
-    body: Bytes,
-    authorization: Option<http::HeaderValue>,
-) -> Result<http::Response<Bytes>, Failure> {
-    let mut request = http::Request::new(body);
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = format!("{SCHEDULER}{path}").parse().map_err(|_| Problem::not_found("route"))?;
-    let json = http::HeaderValue::from_static("application/json");
-    request.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    if let Some(value) = authorization {
-        request.headers_mut().insert(http::header::AUTHORIZATION, value);
-    }
-    let answer = platform.send(request, TIMEOUT_MS, MAX_ANSWER_BYTES).await.map_err(|error| {
-        log(Level::Error, "-", &format!("the scheduler did not answer: {error}"));
-        let detail = "the scheduler did not answer; ask for the state before you try again";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "scheduler_unavailable", "Service unavailable", detail)
-            .with_retry_after(1)
-    })?;
-    if answer.status().is_success() {
-        return Ok(answer);
-    }
-    let seconds = answer.headers().get(http::header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
-    let mut problem: Problem =
-        serde_json::from_slice(answer.body()).map_err(|e| Failure::Internal(Box::new(e)))?;
-    problem.retry_after_seconds = seconds;
-    Err(problem.into())
 }

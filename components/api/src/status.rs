@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use penstock_api::problem::Problem;
 use penstock_api::view::{PipelineStatus, RepositoryStatus};
-use penstock_domain::ExecutionStatus;
+use penstock_domain::{ExecutionStatus, Role};
 use penstock_guest::{Answer, Params, Platform, Query, Request, Response, ResponseBody, empty, text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -37,7 +37,7 @@ pub async fn status_of(
     let query = Query::of(request.uri())?;
     let kept = look_up(platform, &format!("{owner}/{repo}"), query.get("branch")).await?;
     if !kept.is_public {
-        access::require_admin(platform, request.headers()).await?;
+        access::actor(platform, request.headers(), Role::Viewer).await?;
     }
     if kept.status.pipelines.is_empty() && !kept.is_public {
         return Err(Problem::not_found("repository").into());

@@ -47,7 +47,13 @@ pub async fn tick<P: Platform>(platform: &P, request: Request) -> Answer {
     if due.old_keys {
         scheduler.store.forget_old_keys(now, BATCH).await?;
     }
-    let occasion = Occasion { jobs: due.ready, room: due.queued, forge: due.statuses };
+    let occasion = Occasion {
+        jobs: due.ready,
+        room: due.queued,
+        forge: due.statuses,
+        held: due.held,
+        health: due.health_checks,
+    };
     platform.spawn(settle_logged(platform.clone(), occasion));
     Ok(empty(StatusCode::NO_CONTENT))
 }
@@ -64,8 +70,10 @@ impl<P: Platform> Scheduler<P> {
 
     async fn take_up_effects(&self) -> Result<(), Failure> {
         let now = self.platform.now();
-        let due =
-            self.store.claim_effects(&["dispatch", "cancel"], now, now.plus_ms(CLAIM_MS), BATCH).await?;
+        let due = self
+            .store
+            .claim_effects(&["dispatch", "cancel", "rollback"], now, now.plus_ms(CLAIM_MS), BATCH)
+            .await?;
         for claimed in due {
             let tries = claimed.attempts + 1;
             self.platform.spawn(effects::send_in_background(
@@ -115,6 +123,7 @@ fn event_of(timer: &DueTimer) -> Option<Event> {
         TimerKind::JobDeadline => Event::JobDeadline { job: timer.job_id?, attempt: timer.attempt? },
         TimerKind::StageDeadline => Event::StageDeadline { stage: timer.stage_id? },
         TimerKind::ExecutionDeadline => Event::ExecutionDeadline,
+        TimerKind::ApprovalExpiry => Event::ApprovalExpired { stage: timer.stage_id? },
     })
 }
 
@@ -124,5 +133,6 @@ const fn cause_of(kind: TimerKind) -> &'static str {
         TimerKind::JobDeadline => "job_deadline",
         TimerKind::StageDeadline => "stage_deadline",
         TimerKind::ExecutionDeadline => "execution_deadline",
+        TimerKind::ApprovalExpiry => "approval_expired",
     }
 }

@@ -6,19 +6,23 @@ use http::StatusCode;
 use penstock_api::internal::{Actor, ExecutionRef, FromForge, RetryExecution, StartExecution};
 use penstock_api::problem::{FieldError, Problem};
 use penstock_domain::{ExecutionId, TriggerEvent};
-use penstock_engine::{Event, Origin, StatusTarget, Work, rerun};
-use penstock_guest::{Answer, Decided, MAX_BODY_BYTES, Platform, Request, commit_event, json, read_json};
+use penstock_engine::{Event, Origin, StatusTarget, rerun};
+use penstock_guest::{
+    Answer, Decided, Failure, MAX_BODY_BYTES, Platform, Request, commit_event, json, read_json,
+};
 use penstock_pipeline::RunContext;
 use penstock_store::{Cause, Pipeline};
 use serde_json::Value;
 
 use crate::definition::definition;
 use crate::deliveries::refuses;
-use crate::launch::{Launch, Launched};
+use crate::launch::{Launch, Launched, Order};
 use crate::scheduler::{Scheduler, refused};
 
 /// How long an Idempotency-Key stands for its answer.
 const DAY_MS: i64 = 24 * 3_600_000;
+/// The name that the token of the variable `admin_token` has.
+const BOOTSTRAP: &str = "admin";
 const MAX_PARAMETERS: usize = 256;
 const MAX_PARAMETER_BYTES: usize = 32 * 1024;
 
@@ -54,17 +58,12 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
         FromForge::Failed { why } => return Err(refusal(&why).into()),
         FromForge::Later { seconds, why } => return Err(unavailable(&why).with_retry_after(seconds).into()),
     };
-    let (work, limit) = launch.work(&text).map_err(|why| refusal(&why))?;
-    start_launched(&scheduler, &launch, &work, limit).await
+    let order = launch.order(&text).map_err(|why| refusal(&why))?;
+    start_launched(&scheduler, &launch, &order).await
 }
 
-async fn start_launched<P: Platform>(
-    scheduler: &Scheduler<P>,
-    launch: &Launch<'_>,
-    work: &Work,
-    limit: Option<u32>,
-) -> Answer {
-    match scheduler.launch(launch, work, limit, |_, _| {}).await? {
+async fn start_launched<P: Platform>(scheduler: &Scheduler<P>, launch: &Launch<'_>, order: &Order) -> Answer {
+    match scheduler.launch(launch, order, |_, _| {}).await? {
         Launched::Started(execution_id, changes) => {
             scheduler.follow(&changes);
             Ok(json(StatusCode::CREATED, &ExecutionRef { execution_id }))
@@ -101,6 +100,10 @@ fn by_hand<'a>(
         target,
         variables: BTreeMap::new(),
         from_fork: false,
+        // The bootstrap token is nobody in particular.
+        authors: if actor == BOOTSTRAP { vec![] } else { vec![actor.to_owned()] },
+        commit_at: None,
+        takes_back: None,
         changed_paths: None,
         window_ms: DAY_MS,
         by: Cause::new(format!("user:{actor}"), cause),
@@ -138,8 +141,22 @@ async fn decide<P: Platform>(
 }
 
 pub async fn retry<P: Platform>(platform: &P, request: Request, execution: ExecutionId) -> Answer {
-    let RetryExecution { actor, only_failed, once } = read_json(request, MAX_BODY_BYTES).await?;
+    let wanted: RetryExecution = read_json(request, MAX_BODY_BYTES).await?;
     let scheduler = Scheduler::open(platform).await?;
+    let execution_id = start_again(&scheduler, execution, wanted).await?;
+    Ok(json(StatusCode::CREATED, &ExecutionRef { execution_id }))
+}
+
+/// A new execution of an ended one's work.
+///
+/// # Errors
+/// 404, 409 while it runs or where nothing is left to do, and as the store.
+pub async fn start_again<P: Platform>(
+    scheduler: &Scheduler<P>,
+    execution: ExecutionId,
+    wanted: RetryExecution,
+) -> Result<ExecutionId, Failure> {
+    let RetryExecution { actor, only_failed, once } = wanted;
     let store = &scheduler.store;
     let unknown = || Problem::not_found("execution");
     let snapshot = store.snapshot(Some(execution), None, true).await?.ok_or_else(unknown)?;
@@ -149,15 +166,25 @@ pub async fn retry<P: Platform>(platform: &P, request: Request, execution: Execu
     }
     let pipeline = store.pipeline(snapshot.execution.pipeline_id).await?;
     let pipeline = pipeline.ok_or_else(|| refusal("its pipeline was deleted"))?;
-    let (timeout_ms, limit, stages) = store.planned_work(execution).await?.ok_or_else(unknown)?;
-    let work = rerun(stages, timeout_ms, only_failed)
+    let past = store.planned_work(execution).await?.ok_or_else(unknown)?;
+    let work = rerun(past.stages, past.timeout_ms, only_failed)
         .map_err(|e| Problem::conflict("nothing_to_retry", e.to_string()))?;
     let context = snapshot.execution.context;
     let mut launch = by_hand(&pipeline, context.run, &actor, Some(execution), once);
     // A person retries it: that is the leave which a fork's pull request waits for. It stays a fork's.
     (launch.target, launch.variables, launch.from_fork) =
         (context.target, context.variables, context.from_fork);
-    start_launched(&scheduler, &launch, &Work::Rerun(work), limit).await
+    // It stays the change of whoever made it; a retry asked for by another does not make it theirs.
+    launch.authors = context.authors;
+    (launch.commit_at, launch.takes_back) = (context.commit_at, context.takes_back);
+    match scheduler.launch(&launch, &Order::again(work, past.concurrency_limit), |_, _| {}).await? {
+        Launched::Started(id, changes) => {
+            scheduler.follow(&changes);
+            Ok(id)
+        }
+        Launched::Already(id) => Ok(id),
+        Launched::NotAdmitted(why) => Err(refusal(&why).into()),
+    }
 }
 
 fn refusal(why: &str) -> Problem {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use penstock_api::internal::{FromForge, MAX_DELIVERIES, WorkOff};
 use penstock_domain::{DeliveryId, TriggerEvent};
-use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, Work};
+use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget};
 use penstock_forge::{CommitInfo, EventKind, ForgeEvent, Parsed};
 use penstock_guest::{
     Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, read_json, run_together,
@@ -17,7 +17,7 @@ use penstock_store::{Cause, Delivery, Entry, NO_PIPELINE, Pipeline, StoreError};
 use serde_json::{Value, json};
 
 use crate::definition::{definition, tagged_commit};
-use crate::launch::{Launch, Launched};
+use crate::launch::{Launch, Launched, Order};
 use crate::scheduler::Scheduler;
 
 /// A delivery is given up after so many tries, which the forge's answers space.
@@ -173,9 +173,9 @@ impl<P: Platform> Scheduler<P> {
         self.learn_forge(pipeline, &delivery.forge, &event.repository.full_name).await?;
         let launch = launch(delivery, event, pipeline, run);
         let forge = Some((delivery.forge.as_str(), event.repository.full_name.as_str()));
-        let (work, limit) = match definition(&self.platform, pipeline, forge, event.commit_sha()).await {
-            FromForge::Found { value } => match launch.work(&value) {
-                Ok(work) => work,
+        let order = match definition(&self.platform, pipeline, forge, event.commit_sha()).await {
+            FromForge::Found { value } => match launch.order(&value) {
+                Ok(order) => order,
                 Err(why) => {
                     outcomes.push(json!({ "pipeline": name, "not_started": why }));
                     return Ok(false);
@@ -186,10 +186,7 @@ impl<P: Platform> Scheduler<P> {
                 return Ok(false);
             }
             FromForge::Later { seconds, why } => return Err(Unfinished::Later { seconds, why }),
-            FromForge::Failed { why } => {
-                let error_details = format!("the pipeline file can't be read: {why}");
-                (Work::Broken { error_details }, None)
-            }
+            FromForge::Failed { why } => Order::broken(format!("the pipeline file can't be read: {why}")),
         };
         let told = outcomes.clone();
         let complete = |id, changes: &mut Changes| {
@@ -199,7 +196,7 @@ impl<P: Platform> Scheduler<P> {
                 changes.deliveries.push(done(delivery.id, "processed", None, &json!(told)));
             }
         };
-        match self.launch(&launch, &work, limit, complete).await? {
+        match self.launch(&launch, &order, complete).await? {
             Launched::Started(id, changes) => {
                 outcomes.push(json!({ "pipeline": name, "execution_id": id }));
                 self.follow(&changes);
@@ -292,11 +289,12 @@ pub fn refuses(pipeline: &Pipeline, run: &RunContext) -> Option<String> {
 }
 
 fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
-    let (branch, tag, commit): (&str, Option<String>, Option<&CommitInfo>) = match &event.kind {
-        EventKind::Push(push) => (&push.branch, None, push.head_commit.as_ref()),
-        EventKind::PullRequest(pr) => (&pr.base_branch, None, None),
-        EventKind::Tag(tag) => (&tag.name, Some(tag.name.clone()), tag.commit.as_ref()),
+    let (branch, tag): (&str, Option<String>) = match &event.kind {
+        EventKind::Push(push) => (&push.branch, None),
+        EventKind::PullRequest(pr) => (&pr.base_branch, None),
+        EventKind::Tag(tag) => (&tag.name, Some(tag.name.clone())),
     };
+    let commit = commit_of(event);
     let title = match &event.kind {
         EventKind::PullRequest(pr) => pr.title.clone(),
         _ => String::new(),
@@ -314,6 +312,26 @@ fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
         number: 0,
         variables: BTreeMap::new(),
     }
+}
+
+fn commit_of(event: &ForgeEvent) -> Option<&CommitInfo> {
+    match &event.kind {
+        EventKind::Push(push) => push.head_commit.as_ref(),
+        EventKind::PullRequest(_) => None,
+        EventKind::Tag(tag) => tag.commit.as_ref(),
+    }
+}
+
+/// Who wrote it and who sent it, by their logins.
+fn authors(event: &ForgeEvent) -> Vec<String> {
+    let wrote = match &event.kind {
+        EventKind::PullRequest(pr) => pr.author.clone(),
+        _ => commit_of(event).and_then(|c| c.author_login.clone()),
+    };
+    let mut authors: Vec<_> = [wrote, event.actor.clone()].into_iter().flatten().collect();
+    authors.sort();
+    authors.dedup();
+    authors
 }
 
 fn launch<'a>(
@@ -344,6 +362,9 @@ fn launch<'a>(
         target,
         variables: BTreeMap::new(),
         from_fork,
+        authors: authors(event),
+        commit_at: commit_of(event).and_then(|c| c.committed_at),
+        takes_back: None,
         changed_paths,
         window_ms: i64::from(penstock_forge::DEDUP_WINDOW_SECONDS) * 1000,
         by: Cause::new(format!("forge:{}", delivery.forge), "webhook"),

@@ -1,27 +1,29 @@
 //! Effects on runners: pushing an attempt, ending one. The forge's are done by the forge component, which is woken.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use bytes::Bytes;
 use http::StatusCode;
 use penstock_api::runner::{
-    CancelRequest, ExecutionInfo, JobAttempt, JobEnvironment, JobRequest, Lease, StepRequest,
+    CancelRequest, ExecutionInfo, JobAttempt, JobEnvironment, JobRequest, Lease, ReportRequest, StepRequest,
 };
 use penstock_api::signature;
 use penstock_domain::OutboxId;
 use penstock_engine::{Dispatch, EffectKind, Event, LEASE_MS, Unreachable};
 use penstock_guest::{
-    Decided, FORGE, Failure, LeaseToken, Level, Platform, SendError, commit_event, lease_token, log,
-    runner_token,
+    APPROVALS, Decided, FORGE, Failure, LeaseToken, Level, Platform, SendError, commit_event, lease_token,
+    log, runner_token,
 };
 use penstock_store::{Cause, DispatchJob};
 
+use crate::deployments;
 use crate::follow::settle_logged;
 use crate::scheduler::Scheduler;
 
 const PUSH_TIMEOUT_MS: u64 = 10_000;
 /// The forge component works off what is due before it answers.
-const FORGE_TIMEOUT_MS: u64 = 60_000;
+const WAKE_TIMEOUT_MS: u64 = 60_000;
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// When a push of which no answer came is sent again, to the same runner.
 const AGAIN_MS: i64 = 2_000;
@@ -56,17 +58,25 @@ async fn send<P: Platform>(
     match effect {
         EffectKind::Dispatch(dispatch) => push(&scheduler, id, *dispatch, tries).await,
         EffectKind::Cancel(dispatch) => cancel(&scheduler, id, *dispatch, tries).await,
-        EffectKind::ForgeStatus(_) => Ok(()),
+        EffectKind::Rollback(due) => deployments::bring_back(&scheduler, id, due).await,
+        EffectKind::ForgeStatus(_) | EffectKind::HealthCheck(_) => Ok(()),
     }
 }
 
 /// Asks the forge component to tell what is due; the clock asks again.
 pub async fn wake_forge(platform: &impl Platform) {
-    let Ok(request) = http::Request::post(format!("{FORGE}/internal/statuses")).body(Bytes::new()) else {
-        return;
-    };
-    if let Err(error) = platform.send(request, FORGE_TIMEOUT_MS, MAX_ANSWER_BYTES).await {
-        log(Level::Warn, "-", &format!("the forge component did not answer: {error}"));
+    wake(platform, &format!("{FORGE}/internal/statuses")).await;
+}
+
+/// Asks for the health checks that are due; the clock asks again.
+pub async fn wake_checks(platform: &impl Platform) {
+    wake(platform, &format!("{APPROVALS}/internal/health-checks")).await;
+}
+
+async fn wake(platform: &impl Platform, url: &str) {
+    let Ok(request) = http::Request::post(url).body(Bytes::new()) else { return };
+    if let Err(error) = platform.send(request, WAKE_TIMEOUT_MS, MAX_ANSWER_BYTES).await {
+        log(Level::Warn, "-", &format!("another component did not answer: {error}"));
     }
 }
 
@@ -236,14 +246,43 @@ pub fn job_request(
             branch: run.branch.clone(),
         },
         environment: JobEnvironment {
-            variables: job.spec.variables.clone(),
+            variables: variables(job),
             checkout: job.spec.checkout && run.commit_sha.is_some(),
         },
         steps: steps(job),
-        secrets: std::collections::BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        reports: reports(job),
         timeout_seconds: seconds(job.spec.timeout_ms),
         callback_url: public_url.to_owned(),
     }
+}
+
+fn reports(job: &DispatchJob) -> Vec<ReportRequest> {
+    let wanted = job.spec.reports.iter();
+    wanted
+        .map(|report| ReportRequest {
+            format: report.format.clone(),
+            path: report.path.clone(),
+            test_type: report.test_type.clone(),
+        })
+        .collect()
+}
+
+/// An environment's own variables stand over what the file says for every environment.
+fn variables(job: &DispatchJob) -> BTreeMap<String, String> {
+    let mut variables = job.spec.variables.clone();
+    let Some(deployed) = &job.deployment else { return variables };
+    variables.extend(deployed.variables.clone());
+    let told = [
+        ("PENSTOCK_ENVIRONMENT", Some(deployed.environment.clone())),
+        ("PENSTOCK_ENVIRONMENT_TYPE", Some(deployed.environment_type.clone())),
+        ("PENSTOCK_ENVIRONMENT_URL", deployed.url.clone()),
+        ("PENSTOCK_VERSION", Some(deployed.version.clone())),
+        ("PENSTOCK_PREVIOUS_VERSION", deployed.previous_version.clone()),
+        ("PENSTOCK_ROLLBACK", deployed.is_rollback.then(|| "true".to_owned())),
+    ];
+    variables.extend(told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    variables
 }
 
 fn steps(job: &DispatchJob) -> Vec<StepRequest> {

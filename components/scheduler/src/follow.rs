@@ -11,7 +11,7 @@ use penstock_engine::{Changes, EffectKind};
 use penstock_guest::{Failure, Level, Platform, log};
 
 use crate::scheduler::Scheduler;
-use crate::{admission, dispatch, effects};
+use crate::{admission, deployments, dispatch, effects};
 
 /// What a change gives occasion to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub struct Occasion {
     pub room: bool,
     /// The forge has something to be told.
     pub forge: bool,
+    /// A deployment that waits may go in.
+    pub held: bool,
+    /// What was deployed is to be looked at.
+    pub health: bool,
 }
 
 impl Occasion {
@@ -33,13 +37,17 @@ impl Occasion {
         let is_new = !changes.created.executions.is_empty();
         let room = is_new || changes.executions.iter().any(|e| e.status.is_final());
         let forge = changes.outbox.iter().any(|e| matches!(e.kind, EffectKind::ForgeStatus(_)));
-        Self { jobs, room, forge }
+        let health = changes.outbox.iter().any(|e| matches!(e.kind, EffectKind::HealthCheck(_)));
+        let held = !changes.environments_freed.is_empty() || !changes.quarantine_lifted.is_empty();
+        Self { jobs, room, forge, held, health }
     }
 
     pub fn add(&mut self, other: Self) {
         self.jobs |= other.jobs;
         self.room |= other.room;
         self.forge |= other.forge;
+        self.held |= other.held;
+        self.health |= other.health;
     }
 }
 
@@ -48,7 +56,7 @@ impl<P: Platform> Scheduler<P> {
     /// logged: the clock comes by.
     pub fn follow(&self, changes: &Changes) {
         for effect in &changes.outbox {
-            if !matches!(effect.kind, EffectKind::ForgeStatus(_)) {
+            if !matches!(effect.kind, EffectKind::ForgeStatus(_) | EffectKind::HealthCheck(_)) {
                 let send = effects::send_in_background(&self.platform, effect.id, effect.kind.clone(), 1);
                 self.platform.spawn(send);
             }
@@ -71,8 +79,11 @@ pub fn settle_logged<P: Platform>(platform: P, occasion: Occasion) -> Pin<Box<dy
 
 async fn settle<P: Platform>(platform: &P, mut occasion: Occasion) -> Result<(), Failure> {
     let scheduler = Scheduler::open(platform).await?;
+    if occasion.held {
+        deployments::let_in(&scheduler).await?;
+    }
     while occasion.room || occasion.jobs {
-        let mut next = Occasion { forge: occasion.forge, ..Occasion::default() };
+        let mut next = Occasion { forge: occasion.forge, health: occasion.health, ..Occasion::default() };
         if occasion.room {
             next.add(admission::admit_waiting(&scheduler).await?);
         }
@@ -84,6 +95,9 @@ async fn settle<P: Platform>(platform: &P, mut occasion: Occasion) -> Result<(),
     }
     if occasion.forge {
         effects::wake_forge(platform).await;
+    }
+    if occasion.health {
+        effects::wake_checks(platform).await;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the holder of an attempt calls back with.
 
 use http::{HeaderMap, StatusCode};
+use penstock_api::internal::LeaseHolder;
 use penstock_api::problem::Problem;
 use penstock_api::runner::{
     Accepted, HeartbeatAnswer, JobEvent, JobEvents, LogLine, MAX_BATCH, MAX_LINE_BYTES,
@@ -11,7 +12,7 @@ use penstock_guest::{
     Answer, Decided, Failure, LeaseToken, MAX_BODY_BYTES, Platform, Request, bearer, commit_event, json,
     read_bytes, read_json, read_lease_token,
 };
-use penstock_store::{Appended, Cause};
+use penstock_store::{Appended, Cause, Holder};
 
 use crate::scheduler::{Scheduler, refused};
 
@@ -55,6 +56,19 @@ pub async fn heartbeat<P: Platform>(platform: &P, request: Request, job: JobId) 
         return Err(lease_expired().into());
     }
     Ok(json(StatusCode::OK, &HeartbeatAnswer { success: true, cancel: false, lease_expires_at }))
+}
+
+/// `POST /internal/jobs/:id/lease`: which attempt a lease's token is of, for those who can't read it.
+pub async fn holder<P: Platform>(platform: &P, request: &Request, job: JobId) -> Answer {
+    let scheduler = Scheduler::open(platform).await?;
+    let lease = lease(&scheduler, request.headers(), job).await?;
+    let holder = scheduler.store.holder(job).await?.ok_or_else(|| Problem::not_found("job"))?;
+    let is_holder = holder.attempt == lease.attempt && holder.runner_id == Some(lease.runner);
+    if !is_holder || holder.status != WorkStatus::Running {
+        return Err(lease_expired().into());
+    }
+    let Holder { execution_id, stage_id, attempt, .. } = holder;
+    Ok(json(StatusCode::OK, &LeaseHolder { execution_id, stage_id, attempt }))
 }
 
 /// `POST /api/v1/jobs/:id/events`

@@ -8,6 +8,7 @@ mod clock;
 mod control;
 mod definition;
 mod deliveries;
+mod deployments;
 mod dispatch;
 mod effects;
 mod follow;
@@ -16,6 +17,7 @@ mod launch;
 pub mod routes;
 mod runners;
 mod scheduler;
+mod verdicts;
 
 #[cfg(target_family = "wasm")]
 #[spin_sdk::http_service]

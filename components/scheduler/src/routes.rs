@@ -4,7 +4,7 @@
 use http::Method;
 use penstock_guest::{Answer, Platform, Request, Route, find};
 
-use crate::{clock, control, deliveries, jobs, runners};
+use crate::{clock, control, deliveries, deployments, jobs, runners, verdicts};
 
 #[derive(Clone, Copy)]
 enum To {
@@ -14,12 +14,19 @@ enum To {
     Logs,
     Events,
     NotYet,
+    Lease,
     Deliveries,
     Register,
     Start,
     Cancel,
     Retry,
     Release,
+    Approval,
+    OverrideGate,
+    Health,
+    RollBack,
+    Lift,
+    Settle,
 }
 
 const ROUTES: &[Route<To>] = &[
@@ -28,7 +35,6 @@ const ROUTES: &[Route<To>] = &[
     (Method::POST, "/api/v1/jobs/:id/heartbeat", To::Heartbeat),
     (Method::POST, "/api/v1/jobs/:id/logs", To::Logs),
     (Method::POST, "/api/v1/jobs/:id/events", To::Events),
-    (Method::POST, "/api/v1/jobs/:id/reports", To::NotYet),
     (Method::POST, "/api/v1/jobs/:id/artifacts", To::NotYet),
     (Method::POST, "/api/v1/jobs/:id/caches", To::NotYet),
     (Method::POST, "/internal/deliveries", To::Deliveries),
@@ -37,6 +43,13 @@ const ROUTES: &[Route<To>] = &[
     (Method::POST, "/internal/executions/:id/cancel", To::Cancel),
     (Method::POST, "/internal/executions/:id/retry", To::Retry),
     (Method::POST, "/internal/executions/:id/release", To::Release),
+    (Method::POST, "/internal/jobs/:id/lease", To::Lease),
+    (Method::POST, "/internal/approvals/:id", To::Approval),
+    (Method::POST, "/internal/gates/:id/override", To::OverrideGate),
+    (Method::POST, "/internal/deployments/:id/health", To::Health),
+    (Method::POST, "/internal/deployments/:id/rollback", To::RollBack),
+    (Method::POST, "/internal/environments/:id/lift", To::Lift),
+    (Method::POST, "/internal/settle", To::Settle),
 ];
 
 /// # Errors
@@ -57,5 +70,12 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
         To::Cancel => control::cancel(&platform, request, params.id("id", "execution")?).await,
         To::Retry => control::retry(&platform, request, params.id("id", "execution")?).await,
         To::Release => control::release(&platform, request, params.id("id", "execution")?).await,
+        To::Lease => jobs::holder(&platform, &request, params.id("id", "job")?).await,
+        To::Approval => verdicts::decide_approval(&platform, request, params.id("id", "approval")?).await,
+        To::OverrideGate => verdicts::override_gate(&platform, request, params.id("id", "gate")?).await,
+        To::Health => deployments::health(&platform, request, params.id("id", "deployment")?).await,
+        To::RollBack => deployments::roll_back(&platform, request, params.id("id", "deployment")?).await,
+        To::Lift => deployments::lift(&platform, request, params.id("id", "environment")?).await,
+        To::Settle => deployments::settle(&platform),
     }
 }

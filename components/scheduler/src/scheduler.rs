@@ -44,6 +44,7 @@ pub fn refused(refusal: &Refusal) -> Problem {
         Refusal::AlreadyEnded(_) => Problem::conflict("already_ended", detail),
         Refusal::Unknown(what) => Problem::not_found(what),
         Refusal::BadReport(_) | Refusal::Illegal(_) => Problem::bad_request("bad_report", detail),
+        Refusal::Forbidden(_) => Problem::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail),
         Refusal::NotNow(_) | Refusal::NeedsWhole => Problem::conflict("not_now", detail),
     }
 }

@@ -1,6 +1,6 @@
 //! What the components say to each other, within the application: no route leads here from outside.
 
-use penstock_domain::{DeliveryId, PipelineId};
+use penstock_domain::{DeliveryId, DeploymentId, ExecutionId, PipelineId, StageId};
 use serde::{Deserialize, Serialize};
 
 use crate::request::Execute;
@@ -78,8 +78,71 @@ pub struct RetryExecution {
     pub once: Option<String>,
 }
 
-/// What the scheduler answers to all of them.
+/// `POST /internal/approvals/:id` of the scheduler: somebody's yes or no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecideApproval {
+    /// The token's name.
+    pub actor: String,
+    pub forge_login: Option<String>,
+    pub approve: bool,
+    /// Notes of a yes; the reason of a no, which has to have one.
+    pub text: Option<String>,
+}
+
+/// `POST /internal/gates/:id/override` of the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideGate {
+    pub actor: String,
+    pub reason: String,
+}
+
+/// What an override led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overridden {
+    pub execution_id: ExecutionId,
+    /// The execution in which the work goes on, where this was the last gate in its way.
+    pub continued_in: Option<ExecutionId>,
+}
+
+/// `POST /internal/deployments/:id/rollback` of the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollBack {
+    pub actor: String,
+    pub reason: String,
+}
+
+/// `POST /internal/environments/:id/lift` of the scheduler: a quarantined version may be deployed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiftQuarantine {
+    pub actor: String,
+    pub version: String,
+}
+
+/// `POST /internal/deployments/:id/health` of the scheduler: what a health check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthChecked {
+    pub is_healthy: bool,
+    /// One sentence for a person: what was asked, and what the last answer was.
+    pub detail: String,
+}
+
+/// What the scheduler answers to `POST /internal/jobs/:id/lease` with a lease's token as Bearer: the attempt that it
+/// is of, which runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseHolder {
+    pub execution_id: ExecutionId,
+    pub stage_id: StageId,
+    pub attempt: u32,
+}
+
+/// What the scheduler answers where a deployment was decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentRef {
+    pub deployment_id: DeploymentId,
+}
+
+/// What the scheduler answers where an execution was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionRef {
-    pub execution_id: penstock_domain::ExecutionId,
+    pub execution_id: ExecutionId,
 }

@@ -6,6 +6,8 @@ pub mod internal;
 #[cfg(feature = "schema")]
 pub mod openapi;
 pub mod problem;
+pub mod quality;
+pub mod release;
 pub mod request;
 pub mod runner;
 #[cfg(feature = "schema")]

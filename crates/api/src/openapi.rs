@@ -5,15 +5,20 @@
 //! neither is what the components say to each other.
 
 mod executions;
+mod figures;
 mod hooks;
 mod jobs;
+mod metrics;
 mod operation;
 mod pipelines;
 mod public;
+mod quality;
 mod refusals;
+mod release;
 mod runners;
 mod schemas;
 mod shapes;
+mod tokens;
 
 use serde_json::{Map, Value, json};
 
@@ -41,9 +46,13 @@ pub fn document() -> Value {
     let operations: Vec<Operation> = [
         pipelines::operations(&mut schemas),
         executions::operations(&mut schemas),
+        release::operations(&mut schemas),
+        tokens::operations(&mut schemas),
         runners::operations(&mut schemas),
         jobs::operations(&mut schemas),
+        quality::operations(&mut schemas),
         hooks::operations(),
+        metrics::operations(&mut schemas),
         public::operations(&mut schemas),
     ]
     .into_iter()
@@ -62,7 +71,7 @@ pub fn document() -> Value {
             "license": { "name": "Apache License 2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "/", "description": "Where this document came from." }],
-        "security": [{ "admin": [] }],
+        "security": [{ "token": [] }],
         "tags": tags(),
         "paths": by_path(operations),
         "webhooks": by_path(pushes),
@@ -90,12 +99,18 @@ fn tags() -> Value {
     let tags = [
         ("pipelines", "What is to be run: a pipeline file, and where it lives."),
         ("executions", "Runs of pipelines: started, watched, ended."),
+        ("environments", "Where versions are deployed to, and by which rules."),
+        ("approvals", "What deployments wait for people's leave by."),
+        ("deployments", "Which version went where, and what became of it."),
+        ("tokens", "By whom something is done, and what they may do."),
         ("runners", "Who does the work."),
         (
             "runner protocol",
             "What the holder of a job's attempt calls back with, and what is pushed to a runner.",
         ),
+        ("quality", "What reports say of an execution, and what its gates make of that."),
         ("webhooks", "What forges send."),
+        ("metrics", "How the work goes, in figures."),
         ("status", "How a repository stands, for whoever asks often."),
         ("service", "The server itself."),
     ];
@@ -107,7 +122,10 @@ fn security_schemes() -> Value {
         |description: &str| json!({ "type": "http", "scheme": "bearer", "description": description });
     let header = |name: &str, description: &str| json!({ "type": "apiKey", "in": "header", "name": name, "description": description });
     json!({
-        "admin": bearer("The variable `admin_token`: people and programs."),
+        "token": bearer(
+            "A token of `POST /api/v1/tokens`, or the variable `admin_token`: people and programs. Reading takes any \
+             role; what takes more says so at its 403.",
+        ),
         "runner_token": bearer("The variable `runner_token`: lets a runner register."),
         "runner": bearer("The `token` that a runner was given when it registered."),
         "lease": bearer("The token of an attempt's lease: good for this job, attempt and runner alone."),

@@ -48,6 +48,19 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    /// A value that can't be.
+    pub fn invalid_value(pointer: &str, message: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.to_owned(),
+            line: None,
+            column: None,
+            code: "invalid_value".to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
 impl Problem {
     pub fn new(status: StatusCode, code: &str, title: &str, detail: impl Into<String>) -> Self {
         Self {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use penstock_domain::{PipelineType, TriggerEvent};
+use penstock_domain::{PipelineType, Role, TriggerEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 #[cfg(feature = "schema")]
-use crate::schema::{CLONEABLE, COMMIT, VISIBLE, Word};
+use crate::schema::{CLONEABLE, COMMIT, TOKEN_NAME, VISIBLE, Word};
 
 /// `POST /api/v1/pipelines`. With `definition` the pipeline lives in the database, else in the repository.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,4 +159,24 @@ pub enum RetryScope {
     #[default]
     Failed,
     All,
+}
+
+/// `POST /api/v1/tokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CreateToken {
+    /// Unique among the tokens that were not revoked; `admin` is the server's own.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100), regex(pattern = TOKEN_NAME)))]
+    pub token_name: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<Role>"))]
+    pub role: Role,
+    /// Who its bearer is at the forge: nobody approves a change of their own.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100), regex(pattern = VISIBLE)))]
+    pub forge_login: Option<String>,
+    /// Left out: it does not expire.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 3_650)))]
+    pub expires_in_days: Option<u32>,
 }

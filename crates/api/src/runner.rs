@@ -18,6 +18,11 @@ pub const MAX_BATCH: usize = 1_000;
 /// The longest log line, in bytes; a runner cuts what is longer into several lines.
 pub const MAX_LINE_BYTES: usize = 16 * 1024;
 
+/// The largest report; a runner leaves out what is larger.
+pub const MAX_REPORT_BYTES: usize = 64 << 20;
+/// The most reports that one attempt hands in.
+pub const MAX_REPORT_FILES: usize = 500;
+
 /// `POST /api/v1/runners`, with the `runner_token` as Bearer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +73,9 @@ pub struct JobRequest {
     /// Given to the steps as environment variables, and masked in everything that leaves the runner.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+    /// What is handed in when the last step has ended, whether it failed or not, and before `job_finished` is told.
+    #[serde(default)]
+    pub reports: Vec<ReportRequest>,
     pub timeout_seconds: u64,
     /// The control plane, as this runner reaches it: call backs go to `{callback_url}/api/v1/jobs/{id}/…`.
     pub callback_url: String,
@@ -146,6 +154,22 @@ pub struct StepRequest {
     /// Its condition was false when the run was planned: report it `skipped`, never run it.
     #[serde(default)]
     pub skipped: bool,
+}
+
+/// Files that the runner looks for in the workspace. Each that is found goes as it is, but for masked secrets, to
+/// `POST /api/v1/jobs/:id/reports?type=<format>&test_type=<test_type>&path=<its path relative to the workspace>`, and is
+/// answered before the job's end is told. A report is known by attempt, type and path: it may be sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReportRequest {
+    /// `junit` or `lcov`.
+    pub format: String,
+    /// A glob, relative to the workspace. Links to folders are not gone through, and links out of the workspace not
+    /// followed.
+    pub path: String,
+    /// What kind of tests is told about; left out: `unit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_type: Option<String>,
 }
 
 /// `POST {url}/v1/cancel`, signed as jobs are: end this attempt now.

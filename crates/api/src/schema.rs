@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use penstock_domain::{
-    ExecutionStatus, PipelineType, Reason, RetryCause, StageType, TriggerEvent, WorkStatus,
+    ApprovalStatus, ApprovalType, DeploymentStatus, DeploymentStrategy, EnvironmentType, ExecutionStatus,
+    GateStatus, GateType, Operator, PipelineType, Reason, RetryCause, Role, StageType, TestType,
+    TriggerEvent, WorkStatus,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -65,11 +67,21 @@ macro_rules! closed_lists {
 }
 
 closed_lists! {
+    ApprovalStatus: "The state of an approval. All but the first are final.",
+    ApprovalType: "How an approval comes about: people give it, it gives itself, or it does where every gate passed.",
+    DeploymentStatus: "The state of a deployment. `deployed` may still become `rolled_back`; the last four are final.",
+    DeploymentStrategy: "How one version takes another's place.",
+    EnvironmentType: "What an environment is for.",
     ExecutionStatus: "The state of an execution. The last four are final.",
+    GateStatus: "The state of a gate. Who may can override one that failed; the other states but `pending` are final.",
+    GateType: "What a gate looks at.",
+    Operator: "How a gate compares what was measured, on the left, with its threshold.",
     PipelineType: "What a pipeline is for.",
     Reason: "Why a thing is in its state. New words may be added; those that are here keep their meaning.",
     RetryCause: "A cause of failure that a retry policy may name.",
+    Role: "What the bearer of a token may do. Each may all that those before it may.",
     StageType: "What a stage does.",
+    TestType: "What tests are about.",
     TriggerEvent: "What started an execution.",
     WorkStatus: "The state of a stage, a job or a step. All but the first two are final.",
 }
@@ -112,8 +124,27 @@ pub const VISIBLE: &str = r"^[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00
 pub const CLONEABLE: &str = r"^((https?|ssh|git)://[^/\s]+/|file:///|([^\s:-][^\s:]*)?@[^\s:]*:)\S+$";
 /// A commit's id, by SHA-1 or by SHA-256.
 pub const COMMIT: &str = "^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$";
+/// A token's name.
+pub const TOKEN_NAME: &str = "^[A-Za-z0-9._@-]+$";
 /// Where a runner is reached: without user, query and fragment.
 pub const RUNNER_URL: &str = "^https?://[^?#@ ]*$";
+
+/// What an environment is called: a stage's `deploy` names it.
+pub const ENVIRONMENT_NAME: &str = "^[A-Za-z0-9_.-]+$";
+/// An address without credentials: http or https.
+pub const ADDRESS: &str = r"^https?://[A-Za-z0-9._\[\]:-]+([/?#][!-~]*)?$";
+/// Text in which there is something to be seen.
+pub const SPOKEN: &str = r"\S";
+
+/// Variables that jobs are given.
+pub fn variables(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["object", "null"],
+        "maxProperties": 256,
+        "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 128 },
+        "additionalProperties": { "type": "string", "maxLength": 32_768 },
+    })
+}
 
 /// The parameters of a run, which become variables.
 pub fn parameters(_: &mut SchemaGenerator) -> Schema {

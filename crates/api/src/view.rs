@@ -1,8 +1,8 @@
 //! What is read: pipelines, executions and their parts, as the outside sees them.
 
 use penstock_domain::{
-    ExecutionId, ExecutionStatus, JobId, PipelineId, PipelineType, Reason, StageId, StageType, StepId,
-    Timestamp, TriggerEvent, WorkStatus,
+    ApprovalId, DeploymentId, DeploymentStatus, ExecutionId, ExecutionStatus, JobId, PipelineId,
+    PipelineType, Reason, Role, StageId, StageType, StepId, Timestamp, TokenId, TriggerEvent, WorkStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,9 +105,42 @@ pub struct Stage {
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub completed_at: Option<Timestamp>,
     pub duration_seconds: Option<f64>,
+    /// What it deploys, from when its turn came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<StageDeployment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_waiting: Option<Wait>,
     /// Left out where only the stages are asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs: Option<Vec<Job>>,
+}
+
+/// A stage's deployment, and how far it is from going in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StageDeployment {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub id: DeploymentId,
+    pub environment_name: String,
+    pub version: String,
+    pub previous_version: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<DeploymentStatus>"))]
+    pub status: DeploymentStatus,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Id>"))]
+    pub rollback_of: Option<DeploymentId>,
+    /// Where it needs one.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Id>"))]
+    pub approval_id: Option<ApprovalId>,
+    pub approvals_given: u32,
+    pub approvals_required: u32,
+    /// Who may approve; empty: whoever has the role.
+    pub approvers: Vec<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub approval_expires_at: Option<Timestamp>,
+    /// The number of the execution whose deployment has the environment, where it is another.
+    pub held_by: Option<u64>,
+    /// Why this version is held.
+    pub quarantine: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,4 +248,37 @@ pub struct PipelineStatus {
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub completed_at: Option<Timestamp>,
     pub duration_seconds: Option<f64>,
+}
+
+/// A token, without what it is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Token {
+    #[cfg_attr(feature = "schema", schemars(with = "Id"))]
+    pub id: TokenId,
+    /// How its bearer is called wherever something was done with it.
+    pub token_name: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<Role>"))]
+    pub role: Role,
+    /// Who its bearer is at the forge.
+    pub forge_login: Option<String>,
+    pub created_by: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    pub created_at: Timestamp,
+    /// From then on it is worth nothing; null: never.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub expires_at: Option<Timestamp>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Who asks, as the request's token tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Actor {
+    /// The token's name; the journal and executions bear it.
+    pub name: String,
+    #[cfg_attr(feature = "schema", schemars(with = "Word<Role>"))]
+    pub role: Role,
+    pub forge_login: Option<String>,
 }

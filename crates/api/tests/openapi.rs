@@ -12,8 +12,14 @@ use serde_json::Value;
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
 /// A component's table of routes, and the one of its targets that is answered 501.
-const TABLES: [(&str, Option<&str>); 3] =
-    [("api", Some("Later")), ("scheduler", Some("NotYet")), ("webhooks", None)];
+const TABLES: [(&str, Option<&str>); 6] = [
+    ("api", Some("Later")),
+    ("approvals", None),
+    ("gates", None),
+    ("metrics", None),
+    ("scheduler", Some("NotYet")),
+    ("webhooks", None),
+];
 
 fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -136,8 +142,14 @@ fn every_operation_has_a_name_of_its_own_and_says_who_may_ask() {
 
 #[test]
 fn every_code_of_a_refusal_is_one_that_the_components_give() {
-    let folders =
-        ["components/api/src", "components/scheduler/src", "components/webhooks/src", "crates/guest/src"];
+    let folders = [
+        "components/api/src",
+        "components/approvals/src",
+        "components/gates/src",
+        "components/scheduler/src",
+        "components/webhooks/src",
+        "crates/guest/src",
+    ];
     let files = folders.iter().flat_map(|folder| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())
@@ -164,9 +176,12 @@ fn every_code_of_a_refusal_is_one_that_the_components_give() {
 fn the_bounds_are_those_that_the_handlers_check() {
     let schemas = |pointer: &str| format!("/components/schemas/{pointer}");
     let pipelines = "components/api/src/pipelines.rs";
+    let tokens = "components/api/src/tokens.rs";
     let control = "components/scheduler/src/control.rs";
     let runners = "components/scheduler/src/runners.rs";
     let pipeline_limits = "crates/pipeline/src/limits.rs";
+    let (checks, reasons) = ("components/approvals/src/settings.rs", "components/approvals/src/reason.rs");
+    let approval = "crates/release/src/approval.rs";
     let bounds = [
         (pipelines, "MAX_NAME_CHARS", schemas("CreatePipeline/properties/pipeline_name/maxLength")),
         (pipelines, "MAX_NAME_CHARS", schemas("UpdatePipeline/properties/pipeline_name/maxLength")),
@@ -178,6 +193,9 @@ fn the_bounds_are_those_that_the_handlers_check() {
             "DEFAULT_CONCURRENT",
             schemas("CreatePipeline/properties/max_concurrent_executions/default"),
         ),
+        (tokens, "MAX_NAME_CHARS", schemas("CreateToken/properties/token_name/maxLength")),
+        (tokens, "MAX_NAME_CHARS", schemas("CreateToken/properties/forge_login/maxLength")),
+        (tokens, "MAX_DAYS", schemas("CreateToken/properties/expires_in_days/maximum")),
         (pipeline_limits, "MAX_SOURCE_BYTES", schemas("CreatePipeline/properties/definition/maxLength")),
         (control, "MAX_PARAMETERS", schemas("Execute/properties/parameters/maxProperties")),
         (
@@ -189,9 +207,58 @@ fn the_bounds_are_those_that_the_handlers_check() {
         (runners, "MAX_TEXT_BYTES", schemas("RegisterRunner/properties/name/maxLength")),
         (runners, "MAX_TEXT_BYTES", schemas("RegisterRunner/properties/labels/items/maxLength")),
         (
-            "components/api/src/answer_once.rs",
+            "crates/guest/src/answer_once.rs",
             "MAX_KEY_BYTES",
             "/components/parameters/IdempotencyKey/schema/maxLength".to_owned(),
+        ),
+        (pipeline_limits, "MAX_NAME_CHARS", schemas("NewEnvironment/properties/environment_name/maxLength")),
+        (checks, "MAX_PROMOTIONS", schemas("NewEnvironment/properties/auto_promote_from/maxItems")),
+        (
+            pipeline_limits,
+            "MAX_VARIABLES",
+            schemas("NewEnvironment/properties/environment_variables/maxProperties"),
+        ),
+        (
+            pipeline_limits,
+            "MAX_VALUE_BYTES",
+            schemas("NewEnvironment/properties/environment_variables/additionalProperties/maxLength"),
+        ),
+        (approval, "MAX_APPROVERS", schemas("ApprovalSettings/properties/approvers/maxItems")),
+        (approval, "MAX_REQUIRED", schemas("ApprovalSettings/properties/required_approvals/maximum")),
+        (approval, "MAX_EXPIRY_SECONDS", schemas("ApprovalSettings/properties/expires_in_seconds/maximum")),
+        (
+            approval,
+            "DEFAULT_EXPIRY_SECONDS",
+            schemas("ApprovalSettings/properties/expires_in_seconds/default"),
+        ),
+        (pipeline_limits, "MAX_URL_BYTES", schemas("HealthCheckSettings/properties/url/maxLength")),
+        (pipeline_limits, "MAX_HEALTH_ATTEMPTS", schemas("HealthCheckSettings/properties/attempts/maximum")),
+        (
+            pipeline_limits,
+            "MAX_HEALTH_SUCCESSES",
+            schemas("HealthCheckSettings/properties/successes/maximum"),
+        ),
+        (
+            pipeline_limits,
+            "DEFAULT_HEALTH_STATUS",
+            schemas("HealthCheckSettings/properties/expect_status/default"),
+        ),
+        (
+            pipeline_limits,
+            "DEFAULT_HEALTH_ATTEMPTS",
+            schemas("HealthCheckSettings/properties/attempts/default"),
+        ),
+        (
+            pipeline_limits,
+            "DEFAULT_HEALTH_SUCCESSES",
+            schemas("HealthCheckSettings/properties/successes/default"),
+        ),
+        (reasons, "MAX_REASON_CHARS", schemas("WithReason/properties/reason/maxLength")),
+        (reasons, "MAX_REASON_CHARS", schemas("Approve/properties/notes/maxLength")),
+        (
+            "crates/api/src/quality.rs",
+            "MAX_REASON_CHARS",
+            schemas("OverrideQualityGate/properties/reason/maxLength"),
         ),
         ("crates/api/src/runner.rs", "MAX_BATCH", schemas("JobEvents/properties/events/maxItems")),
         ("crates/api/src/runner.rs", "MAX_LINE_BYTES", schemas("LogLine/properties/text/maxLength")),
@@ -232,12 +299,21 @@ fn what_has_no_wire_type_is_described_with_the_members_that_it_has() {
         ("PlannedStage", plan, "PlannedStage"),
         ("PlannedJob", plan, "PlannedJob"),
         ("PlannedStep", plan, "PlannedStep"),
+        ("PlannedGate", plan, "PlannedGate"),
+        ("PlannedDeploy", plan, "PlannedDeploy"),
+        ("HealthCheck", plan, "HealthCheck"),
+        ("ReportRequest", plan, "ReportRequest"),
         ("RetryPolicy", "crates/pipeline/src/retry.rs", "RetryPolicy"),
         ("ChangedExecution", model, "Execution"),
         ("ChangedStage", model, "Stage"),
         ("ChangedJob", model, "Job"),
         ("ChangedStep", model, "Step"),
         ("ChangedWaiting", change, "Waiting"),
+        ("ChangedGate", "crates/engine/src/delivery.rs", "StageGate"),
+        ("ChangedDeployment", "crates/engine/src/delivery.rs", "Deployment"),
+        ("ChangedApproval", "crates/engine/src/delivery.rs", "Approval"),
+        ("ApprovalCriteria", "crates/release/src/approval.rs", "Criteria"),
+        ("GivenVote", "crates/release/src/approval.rs", "Vote"),
         ("ChangedSteps", change, "StepsOf"),
     ];
     let document = document();

@@ -4,6 +4,7 @@
 //! and the log. What a subcommand is about lives in the libraries: here is only what a person types and reads.
 
 mod address;
+mod completion;
 mod log;
 mod remote;
 mod runner;
@@ -18,9 +19,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 it was done; 1 it was refused or could not be done, or what was waited for did not succeed; 2 the command \
+line was not understood.";
+
 #[derive(Parser)]
 #[command(name = "penstock", version, about = "A CI/CD control plane made of WebAssembly functions")]
-#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -36,6 +41,13 @@ enum Command {
     Logs(remote::logs::Arguments),
     Cancel(remote::cancel::Arguments),
     Retry(remote::retry::Arguments),
+    Approvals(remote::approvals::Arguments),
+    Approve(remote::approve::Arguments),
+    Reject(remote::reject::Arguments),
+    Override(remote::override_gate::Arguments),
+    Rollback(remote::rollback::Arguments),
+    Token(remote::token::Arguments),
+    Completion(completion::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +69,13 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Logs(arguments) => remote::logs::run(&arguments),
         Command::Cancel(arguments) => remote::cancel::run(&arguments),
         Command::Retry(arguments) => remote::retry::run(&arguments),
+        Command::Approvals(arguments) => remote::approvals::run(&arguments),
+        Command::Approve(arguments) => remote::approve::run(&arguments),
+        Command::Reject(arguments) => remote::reject::run(&arguments),
+        Command::Override(arguments) => remote::override_gate::run(&arguments),
+        Command::Rollback(arguments) => remote::rollback::run(&arguments),
+        Command::Token(arguments) => remote::token::run(&arguments),
+        Command::Completion(arguments) => completion::run(&arguments),
     }
 }
 

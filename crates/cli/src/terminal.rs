@@ -49,10 +49,10 @@ fn colour_length(text: &str) -> Option<usize> {
 /// A word's colour by its meaning: good, bad, or on its way.
 pub fn status(word: &str, colour: bool) -> String {
     let code = match word {
-        "succeeded" => 32,
-        "failed" | "timeout" => 31,
-        "running" => 36,
-        "cancelled" | "skipped" => 33,
+        "succeeded" | "passed" | "approved" | "auto_approved" | "deployed" => 32,
+        "failed" | "timeout" | "rejected" | "expired" | "health_check_failed" => 31,
+        "running" | "deploying" => 36,
+        "cancelled" | "skipped" | "overridden" | "rolled_back" => 33,
         _ => 2,
     };
     if colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }

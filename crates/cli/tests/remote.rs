@@ -4,31 +4,10 @@
 
 mod scripted_server;
 
-use std::process::{Command, Output};
+use std::process::Command;
 
 use expect_test::expect;
-use scripted_server::{ScriptedServer, events, json};
-
-fn penstock(server: &ScriptedServer, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_penstock"))
-        .args(arguments)
-        .env("PENSTOCK_URL", &server.url)
-        .env("PENSTOCK_TOKEN", "s3cret")
-        .env_remove("http_proxy")
-        .env_remove("HTTP_PROXY")
-        .env_remove("ALL_PROXY")
-        .env_remove("all_proxy")
-        .output()
-        .unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
+use scripted_server::{ScriptedServer, events, json, penstock, stderr, stdout};
 
 fn execution(status: &str) -> String {
     format!(

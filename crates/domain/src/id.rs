@@ -67,4 +67,21 @@ ids! {
     OutboxId,
     /// A timer.
     TimerId,
+    /// A quality gate of an execution.
+    GateId,
+    /// One report's results.
+    TestResultId,
+    /// Where something is deployed to.
+    EnvironmentId,
+    /// One version going to one environment.
+    DeploymentId,
+    /// What a deployment waits for people's leave by.
+    ApprovalId,
+    /// A token of the API, by which somebody is known.
+    TokenId,
+}
+
+impl TokenId {
+    /// The token that the administrator's variable holds: the same one whatever its secret is.
+    pub const BOOTSTRAP: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000));
 }

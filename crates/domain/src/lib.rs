@@ -10,9 +10,15 @@ pub mod time;
 pub mod vocabulary;
 
 pub use id::{
-    DeliveryId, ExecutionId, IdSource, JobId, OutboxId, PipelineId, RunnerId, StageId, StepId, TimerId,
+    ApprovalId, DeliveryId, DeploymentId, EnvironmentId, ExecutionId, GateId, IdSource, JobId, OutboxId,
+    PipelineId, RunnerId, StageId, StepId, TestResultId, TimerId, TokenId,
 };
 pub use reason::Reason;
-pub use status::{ExecutionStatus, IllegalTransition, WorkStatus};
+pub use status::{
+    ApprovalStatus, DeploymentStatus, ExecutionStatus, GateStatus, IllegalTransition, WorkStatus,
+};
 pub use time::Timestamp;
-pub use vocabulary::{PipelineType, RetryCause, StageType, TriggerEvent, UnknownWord};
+pub use vocabulary::{
+    ApprovalType, DeploymentStrategy, EnvironmentType, GateType, Operator, PipelineType, RetryCause, Role,
+    StageType, TestType, TriggerEvent, UnknownWord,
+};

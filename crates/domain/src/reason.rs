@@ -41,6 +41,18 @@ words! {
         GateFailed = "gate_failed",
         /// Someone who may approve said no.
         ApprovalRejected = "approval_rejected",
+        /// Nobody who may approve did so in time.
+        ApprovalExpired = "approval_expired",
+        /// It waits until those who may approve have done so.
+        ApprovalPending = "approval_pending",
+        /// Another deployment has the environment.
+        EnvironmentBusy = "environment_busy",
+        /// This version was rolled back from the environment, and is held until somebody lifts that.
+        VersionQuarantined = "version_quarantined",
+        /// Its commands are done, and its health is being checked.
+        HealthCheckPending = "health_check_pending",
+        /// What was deployed did not become healthy.
+        HealthCheckFailed = "health_check_failed",
         /// The change comes from a fork, and waits until a person lets it run.
         ForkApproval = "fork_approval",
     }

@@ -8,8 +8,8 @@ use penstock_pipeline::{Facts, evaluate};
 use crate::change::TimerKind;
 use crate::decide::Refusal;
 use crate::draft::Draft;
-use crate::forge_status;
 use crate::model::Stage;
+use crate::{deploy, forge_status, gates};
 
 /// A job has ended; its stage may have, too.
 pub(crate) fn job_ended(draft: &mut Draft, job: usize) -> Result<(), Refusal> {
@@ -25,7 +25,7 @@ pub(crate) fn job_ended(draft: &mut Draft, job: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     draft.require_whole()?;
-    close_stage(draft, index)?;
+    jobs_ended(draft, index)?;
     go_on(draft)
 }
 
@@ -43,15 +43,35 @@ fn note_failure(draft: &mut Draft, stage: usize, job: usize) {
     }
 }
 
-fn close_stage(draft: &mut Draft, index: usize) -> Result<(), Refusal> {
+/// All jobs of the stage have ended. What they deployed may have to be looked at before the stage has.
+fn jobs_ended(draft: &mut Draft, index: usize) -> Result<(), Refusal> {
+    if draft.stage(index).jobs_failed == 0 && deploy::begin_check(draft, index)? {
+        return Ok(());
+    }
+    end_stage(draft, index, None)
+}
+
+/// The stage ends by itself: its jobs, its gates and what was found `wrong` otherwise say how.
+pub(crate) fn end_stage(draft: &mut Draft, index: usize, wrong: Option<String>) -> Result<(), Refusal> {
     let now = draft.now;
+    let id = draft.stage(index).id;
+    let in_the_way = gates::judge(draft, id)?;
+    let is_by_gate = in_the_way.is_some();
     let stage = draft.touch_stage(index);
-    let failed = stage.jobs_failed > 0;
+    let failed = stage.jobs_failed > 0 || wrong.is_some() || is_by_gate;
     stage.status = stage.status.become_(if failed { WorkStatus::Failed } else { WorkStatus::Succeeded })?;
     stage.completed_at = Some(now);
-    let id = stage.id;
+    if is_by_gate {
+        stage.reason.get_or_insert(Reason::GateFailed);
+    }
+    let name = stage.name.clone();
+    let reason = stage.reason;
+    if let Some(why) = wrong.or(in_the_way) {
+        let reason = reason.map(|r| format!("{r}: ")).unwrap_or_default();
+        draft.touch_execution().error_details.get_or_insert(format!("{name}: {reason}{why}"));
+    }
     draft.end_timers_of_stage(id);
-    Ok(())
+    deploy::left(draft, index)
 }
 
 /// Starts or skips every stage whose dependencies have ended, until nothing moves; then ends the execution if all
@@ -60,23 +80,32 @@ pub(crate) fn go_on(draft: &mut Draft) -> Result<(), Refusal> {
     draft.require_whole()?;
     while let Some(index) = next_to_decide(draft) {
         match verdict(draft, index) {
-            Verdict::Start => start_stage(draft, index)?,
+            Verdict::Start => match draft.stage(index).deploy.clone() {
+                Some(planned) => deploy::arrive(draft, index, &planned)?,
+                None => start_stage(draft, index)?,
+            },
             Verdict::Skip(reason) => end_unstarted(draft, index, WorkStatus::Skipped, reason)?,
-            Verdict::Broken(why) => {
-                let name = draft.stage(index).name.clone();
-                let execution = draft.touch_execution();
-                execution.error_details.get_or_insert(format!("{name}: {}: {why}", Reason::ConfigError));
-                end_unstarted(draft, index, WorkStatus::Failed, Reason::ConfigError)?;
-            }
+            Verdict::Broken(why) => misconfigured(draft, index, &why)?,
         }
     }
     count_stages(draft);
     end_execution_if_done(draft)
 }
 
+/// What is held has been decided on already, and waits for something else than its dependencies.
 fn next_to_decide(draft: &Draft) -> Option<usize> {
     let ended = |name: &String| draft.state.stages.iter().any(|s| s.name == *name && s.status.is_final());
-    draft.state.stages.iter().position(|s| s.status == WorkStatus::Pending && s.depends_on.iter().all(ended))
+    draft.state.stages.iter().position(|s| {
+        s.status == WorkStatus::Pending && !deploy::is_held(s.reason) && s.depends_on.iter().all(ended)
+    })
+}
+
+/// What the file says does not hold here: the stage fails without having begun.
+pub(crate) fn misconfigured(draft: &mut Draft, index: usize, why: &str) -> Result<(), Refusal> {
+    let name = draft.stage(index).name.clone();
+    let execution = draft.touch_execution();
+    execution.error_details.get_or_insert(format!("{name}: {}: {why}", Reason::ConfigError));
+    end_unstarted(draft, index, WorkStatus::Failed, Reason::ConfigError)
 }
 
 enum Verdict {
@@ -132,7 +161,7 @@ fn ask(
 }
 
 /// The stage runs: its jobs are ready, but for those whose condition is false.
-fn start_stage(draft: &mut Draft, index: usize) -> Result<(), Refusal> {
+pub(crate) fn start_stage(draft: &mut Draft, index: usize) -> Result<(), Refusal> {
     let now = draft.now;
     let stage = draft.touch_stage(index);
     stage.status = stage.status.become_(WorkStatus::Running)?;
@@ -144,7 +173,7 @@ fn start_stage(draft: &mut Draft, index: usize) -> Result<(), Refusal> {
     }
     decide_conditional_jobs(draft, id, index)?;
     let stage = draft.stage(index);
-    if stage.jobs_finished >= stage.jobs_total { close_stage(draft, index) } else { Ok(()) }
+    if stage.jobs_finished >= stage.jobs_total { jobs_ended(draft, index) } else { Ok(()) }
 }
 
 fn decide_conditional_jobs(draft: &mut Draft, stage: StageId, stage_index: usize) -> Result<(), Refusal> {
@@ -180,7 +209,12 @@ fn decide_conditional_jobs(draft: &mut Draft, stage: StageId, stage_index: usize
 }
 
 /// The stage ends without having begun, and its jobs with it.
-fn end_unstarted(draft: &mut Draft, index: usize, status: WorkStatus, reason: Reason) -> Result<(), Refusal> {
+pub(crate) fn end_unstarted(
+    draft: &mut Draft,
+    index: usize,
+    status: WorkStatus,
+    reason: Reason,
+) -> Result<(), Refusal> {
     let now = draft.now;
     let stage = draft.touch_stage(index);
     stage.status = stage.status.become_(status)?;
@@ -188,7 +222,7 @@ fn end_unstarted(draft: &mut Draft, index: usize, status: WorkStatus, reason: Re
     stage.jobs_finished = stage.jobs_total;
     let id = stage.id;
     draft.set_waiting(id, WorkStatus::Skipped, Some(reason));
-    Ok(())
+    deploy::left(draft, index)
 }
 
 pub(crate) fn count_stages(draft: &mut Draft) {

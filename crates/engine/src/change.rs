@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use penstock_domain::{
-    DeliveryId, ExecutionId, JobId, OutboxId, PipelineId, Reason, RunnerId, StageId, StageType, StepId,
-    TimerId, Timestamp, TriggerEvent, WorkStatus,
+    DeliveryId, DeploymentId, ExecutionId, GateId, GateStatus, JobId, OutboxId, PipelineId, Reason, RunnerId,
+    StageId, StageType, StepId, TimerId, Timestamp, TriggerEvent, WorkStatus,
 };
-use penstock_pipeline::PlannedJob;
+use penstock_gates::Gate;
+use penstock_pipeline::{HealthCheck, PlannedDeploy, PlannedJob};
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::{Approval, Deployment, Hold, Quarantine, QuarantineLifted, StageGate};
 use crate::model::{Execution, ExecutionContext, Job, Stage, Step};
 
 /// One journal entry's `change`. Empty members are left out.
@@ -33,6 +35,20 @@ pub struct Changes {
     pub steps_of: Vec<StepsOf>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<StageGate>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<Deployment>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environments_freed: Vec<Hold>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environments_taken: Vec<Hold>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quarantined: Vec<Quarantine>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quarantine_lifted: Vec<QuarantineLifted>,
     #[serde(skip_serializing_if = "TimersEnded::is_empty")]
     pub timers_ended: TimersEnded,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -60,6 +76,8 @@ pub struct NewRows {
     pub stages: Vec<StageRow>,
     pub jobs: Vec<JobRow>,
     pub steps: Vec<StepRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateRow>,
 }
 
 impl NewRows {
@@ -106,6 +124,8 @@ pub struct StageRow {
     pub depends_on: Vec<String>,
     pub condition: Option<String>,
     pub variables: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<PlannedDeploy>,
     pub timeout_ms: Option<i64>,
     pub status: WorkStatus,
     pub reason: Option<Reason>,
@@ -134,6 +154,9 @@ pub struct JobRow {
     pub ready_at: Option<Timestamp>,
     pub started_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
+    /// The job whose success and reports count for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried_from: Option<JobId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -147,6 +170,18 @@ pub struct StepRow {
     pub exit_code: Option<i32>,
     pub started_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateRow {
+    pub id: GateId,
+    pub execution_id: ExecutionId,
+    pub stage_id: StageId,
+    pub gate: Gate,
+    pub status: GateStatus,
+    pub override_reason: Option<String>,
+    pub overridden_by: Option<String>,
+    pub overridden_at: Option<Timestamp>,
 }
 
 /// A delivery that has led to what it leads to.
@@ -186,6 +221,8 @@ pub enum TimerKind {
     JobDeadline,
     StageDeadline,
     ExecutionDeadline,
+    /// Nobody approved in time.
+    ApprovalExpiry,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -240,6 +277,23 @@ pub enum EffectKind {
     Cancel(Dispatch),
     /// Tell the forge how it stands.
     ForgeStatus(ForgeStatus),
+    /// See whether what was deployed is well.
+    HealthCheck(HealthCheckDue),
+    /// Bring back the version that a bad one replaced.
+    Rollback(RollbackDue),
+}
+
+/// The effect's id is the check's: an answer to an earlier one says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheckDue {
+    pub deployment_id: DeploymentId,
+    pub check: HealthCheck,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackDue {
+    /// The one to take back.
+    pub deployment_id: DeploymentId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,21 +1,23 @@
 //! A new execution: its number, its rows, and whether it may begin at once.
 
 use penstock_domain::{
-    DeliveryId, ExecutionId, ExecutionStatus, IdSource as _, JobId, PipelineId, Reason, StageId, StepId,
-    WorkStatus,
+    DeliveryId, ExecutionId, ExecutionStatus, GateId, GateStatus, IdSource as _, JobId, PipelineId, Reason,
+    StageId, StepId, WorkStatus,
 };
-use penstock_pipeline::{Plan, PlannedJob};
+use penstock_gates::{Facts, Gate};
+use penstock_pipeline::{Plan, PlannedGate, PlannedJob};
 
-use crate::change::{ExecutionRow, Guard, JobRow, NewRows, StageRow, StepRow};
+use crate::change::{ExecutionRow, GateRow, Guard, JobRow, NewRows, StageRow, StepRow};
 use crate::decide::{Decision, Refusal};
+use crate::delivery::{Environment, StageGate};
 use crate::draft::Draft;
 use crate::model::{Execution, ExecutionContext, Job, Snapshot, Stage};
 use crate::moment::{Ids, Moment};
-use crate::rerun::{Rerun, RerunJob, RerunStage};
+use crate::rerun::{Rerun, RerunGate, RerunJob, RerunStage};
 use crate::{ending, forge_status};
 
 /// The pipeline as far as a new execution depends on it; guarded by its version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PipelineState {
     pub id: PipelineId,
     pub version: i64,
@@ -25,6 +27,10 @@ pub struct PipelineState {
     pub has_queue: bool,
     /// Executions at once.
     pub limit: u32,
+    /// Those that a stage deploys to at once, where it does; the snapshots of the others come with their own.
+    pub environments: Vec<Environment>,
+    /// What the reports of carried-over jobs say, where a gate may be decided on at once.
+    pub facts: Facts,
 }
 
 impl PipelineState {
@@ -113,14 +119,31 @@ pub fn create(
         error_details: None,
         context,
     };
-    let mut rows =
-        Rows { ids: &mut ids, execution: id, created: NewRows::default(), stages: vec![], jobs: vec![] };
+    let mut rows = Rows {
+        ids: &mut ids,
+        execution: id,
+        created: NewRows::default(),
+        stages: vec![],
+        jobs: vec![],
+        gates: vec![],
+    };
     for (order, stage) in work.stages.into_iter().enumerate() {
         rows.stage(order, stage);
     }
-    let Rows { mut created, stages, jobs, .. } = rows;
+    let Rows { mut created, stages, jobs, gates, .. } = rows;
     created.executions.push(execution_row(&execution, new.origin, new.concurrency_limit));
-    let snapshot = Snapshot { version: 0, execution, stages, jobs, steps: vec![] };
+    let snapshot = Snapshot {
+        version: 0,
+        execution,
+        stages,
+        jobs,
+        steps: vec![],
+        gates,
+        deployments: vec![],
+        approvals: vec![],
+        environments: pipeline.environments.clone(),
+        facts: pipeline.facts,
+    };
     // A seed of its own, so that no id of the rows is drawn twice.
     let mut seed = at.seed;
     seed[0] ^= 0x5a;
@@ -150,16 +173,30 @@ fn begin(draft: &mut Draft, has_room: bool, broken: Option<String>, is_held: boo
 }
 
 fn from_plan(plan: Plan) -> Rerun {
-    let job = |planned| RerunJob { planned, is_carried: false };
+    let job = |planned| RerunJob { planned, carried_from: None };
     let stages = plan
         .stages
         .into_iter()
         .map(|mut planned| {
             let jobs = std::mem::take(&mut planned.jobs).into_iter().map(job).collect();
-            RerunStage { planned, jobs }
+            let gates = planned.gates.iter().filter_map(as_gate).map(RerunGate::fresh).collect();
+            RerunStage { planned, jobs, gates, is_carried: false }
         })
         .collect();
     Rerun { stages, timeout_ms: plan.timeout_ms }
+}
+
+/// The parser has looked at every word: none is unknown here.
+fn as_gate(planned: &PlannedGate) -> Option<Gate> {
+    Some(Gate {
+        name: planned.name.clone(),
+        gate_type: planned.gate_type.parse().ok()?,
+        metric: planned.metric.parse().ok()?,
+        operator: planned.operator.parse().ok()?,
+        threshold: planned.threshold,
+        blocker: planned.blocker,
+        overridable: planned.overridable,
+    })
 }
 
 fn execution_row(execution: &Execution, origin: Origin, concurrency_limit: Option<u32>) -> ExecutionRow {
@@ -199,13 +236,14 @@ struct Rows<'a> {
     stages: Vec<Stage>,
     /// Those with a condition: a starting stage asks them.
     jobs: Vec<Job>,
+    gates: Vec<StageGate>,
 }
 
 impl Rows<'_> {
     fn stage(&mut self, order: usize, stage: RerunStage) {
         let id = StageId(self.ids.uuid());
-        let is_carried = !stage.jobs.is_empty() && stage.jobs.iter().all(|j| j.is_carried);
-        let carried = stage.jobs.iter().filter(|j| j.is_carried).count();
+        let is_carried = stage.is_carried;
+        let carried = stage.jobs.iter().filter(|j| j.carried_from.is_some()).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let planned = stage.planned;
         let row = StageRow {
@@ -217,6 +255,7 @@ impl Rows<'_> {
             depends_on: planned.depends_on,
             condition: planned.condition,
             variables: planned.variables,
+            deploy: planned.deploy,
             timeout_ms: planned.timeout_ms,
             status: if is_carried { WorkStatus::Succeeded } else { WorkStatus::Pending },
             reason: None,
@@ -232,6 +271,7 @@ impl Rows<'_> {
             depends_on: row.depends_on.clone(),
             condition: row.condition.clone(),
             variables: row.variables.clone(),
+            deploy: row.deploy.clone(),
             timeout_ms: row.timeout_ms,
             status: row.status,
             reason: None,
@@ -242,14 +282,55 @@ impl Rows<'_> {
             jobs_failed: 0,
         });
         self.created.stages.push(row);
+        for gate in stage.gates {
+            self.gate(id, gate, is_carried);
+        }
         for (order, job) in stage.jobs.into_iter().enumerate() {
             self.job(id, count(order), job);
         }
     }
 
+    fn gate(&mut self, stage_id: StageId, gate: RerunGate, is_carried: bool) {
+        let id = GateId(self.ids.uuid());
+        let RerunGate { gate, overridden } = gate;
+        let status = match (&overridden, is_carried) {
+            (Some(_), _) => GateStatus::Overridden,
+            (None, true) => GateStatus::Passed,
+            (None, false) => GateStatus::Pending,
+        };
+        let (override_reason, overridden_by, overridden_at) = match overridden {
+            Some(by) => (Some(by.reason), Some(by.by), Some(by.at)),
+            None => (None, None, None),
+        };
+        self.gates.push(StageGate {
+            id,
+            stage_id,
+            gate: gate.clone(),
+            status,
+            actual: None,
+            reasons: vec![],
+            evaluated_at: None,
+            override_reason: override_reason.clone(),
+            overridden_by: overridden_by.clone(),
+            overridden_at,
+        });
+        let execution_id = self.execution;
+        self.created.gates.push(GateRow {
+            id,
+            execution_id,
+            stage_id,
+            gate,
+            status,
+            override_reason,
+            overridden_by,
+            overridden_at,
+        });
+    }
+
     fn job(&mut self, stage_id: StageId, order: u32, job: RerunJob) {
         let id = JobId(self.ids.uuid());
-        let RerunJob { planned, is_carried } = job;
+        let RerunJob { planned, carried_from } = job;
+        let is_carried = carried_from.is_some();
         let status = if is_carried { WorkStatus::Succeeded } else { WorkStatus::Pending };
         if planned.condition.is_some() && !is_carried {
             self.jobs.push(waiting_job(id, stage_id, &planned));
@@ -286,6 +367,7 @@ impl Rows<'_> {
             ready_at: None,
             started_at: None,
             completed_at: None,
+            carried_from,
         });
     }
 }

@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::event::Event;
 use crate::model::Snapshot;
 use crate::moment::Moment;
-use crate::{attempt, ending};
+use crate::{approvals, attempt, deploy, ending, gates};
 
 /// What is to change, decided on `version`.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,9 @@ pub enum Refusal {
     /// The event came too late to matter: somebody else has decided meanwhile.
     #[error("{0}")]
     NotNow(&'static str),
+    /// Whoever asks may not decide on this.
+    #[error("{0}")]
+    Forbidden(String),
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
     /// The report contradicts itself or the job.
@@ -71,6 +74,22 @@ pub fn decide(snapshot: Snapshot, event: &Event, at: &Moment) -> Result<Decision
         Event::StageDeadline { stage } => ending::stage_deadline(&mut draft, *stage)?,
         Event::ExecutionDeadline => ending::execution_deadline(&mut draft)?,
         Event::Cancel => ending::cancel(&mut draft)?,
+        Event::GoIn { stage } => {
+            draft.require_whole()?;
+            let stage = draft.stage_index(*stage)?;
+            deploy::go_in(&mut draft, stage)?;
+        }
+        Event::Approve { approval, voter, notes } => {
+            approvals::approve(&mut draft, *approval, voter, notes.as_deref())?;
+        }
+        Event::Reject { approval, voter, reason } => {
+            approvals::reject(&mut draft, *approval, voter, reason)?;
+        }
+        Event::ApprovalExpired { stage } => approvals::expire(&mut draft, *stage)?,
+        Event::OverrideGate { gate, by, reason } => gates::override_gate(&mut draft, *gate, by, reason)?,
+        Event::HealthChecked { deployment, is_healthy, detail } => {
+            deploy::checked(&mut draft, *deployment, *is_healthy, detail)?;
+        }
     }
     Ok(draft.finish())
 }

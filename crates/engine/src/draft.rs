@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_domain::{
-    IdSource as _, JobId, OutboxId, Reason, RunnerId, StageId, StepId, TimerId, Timestamp, WorkStatus,
+    ApprovalId, DeploymentId, GateId, IdSource as _, JobId, OutboxId, Reason, RunnerId, StageId, StepId,
+    TimerId, Timestamp, WorkStatus,
 };
 
-use crate::change::{Changes, Dispatch, Effect, EffectKind, StepsOf, Timer, TimerKind, Waiting};
+use crate::change::{Changes, Dispatch, Effect, EffectKind, Guard, StepsOf, Timer, TimerKind, Waiting};
 use crate::decide::{Decision, Refusal};
+use crate::delivery::{Approval, Deployment, Environment, Hold, StageGate};
 use crate::model::{Job, Snapshot, Stage};
 use crate::moment::{Ids, Moment};
 
 /// How long whoever decided an effect has it to itself before the clock hands it to another.
 /// Longer than a push may take.
-const FIRST_CLAIM_MS: i64 = 15_000;
+pub(crate) const FIRST_CLAIM_MS: i64 = 15_000;
 
 pub(crate) struct Draft {
     pub state: Snapshot,
@@ -24,6 +26,9 @@ pub(crate) struct Draft {
     stages_touched: BTreeSet<StageId>,
     jobs_touched: BTreeSet<JobId>,
     steps_touched: BTreeSet<StepId>,
+    gates_touched: BTreeSet<GateId>,
+    deployments_touched: BTreeSet<DeploymentId>,
+    approvals_touched: BTreeSet<ApprovalId>,
 }
 
 impl Draft {
@@ -37,6 +42,9 @@ impl Draft {
             stages_touched: BTreeSet::new(),
             jobs_touched: BTreeSet::new(),
             steps_touched: BTreeSet::new(),
+            gates_touched: BTreeSet::new(),
+            deployments_touched: BTreeSet::new(),
+            approvals_touched: BTreeSet::new(),
         }
     }
 
@@ -52,6 +60,14 @@ impl Draft {
         self.changes
             .steps
             .extend(self.state.steps.into_iter().filter(|s| self.steps_touched.contains(&s.id)));
+        let changes = &mut self.changes;
+        let (gates, deployments) = (&self.gates_touched, &self.deployments_touched);
+        changes.gates.extend(self.state.gates.into_iter().filter(|g| gates.contains(&g.id)));
+        changes
+            .deployments
+            .extend(self.state.deployments.into_iter().filter(|d| deployments.contains(&d.id)));
+        let approvals = &self.approvals_touched;
+        changes.approvals.extend(self.state.approvals.into_iter().filter(|a| approvals.contains(&a.id)));
         Decision { version: self.state.version, changes: self.changes }
     }
 
@@ -90,6 +106,54 @@ impl Draft {
         let stage = &mut self.state.stages[index];
         self.stages_touched.insert(stage.id);
         stage
+    }
+
+    pub const fn ids(&mut self) -> &mut Ids {
+        &mut self.ids
+    }
+
+    pub fn touch_gate(&mut self, index: usize) -> &mut StageGate {
+        let gate = &mut self.state.gates[index];
+        self.gates_touched.insert(gate.id);
+        gate
+    }
+
+    pub fn add_deployment(&mut self, deployment: Deployment) {
+        self.deployments_touched.insert(deployment.id);
+        self.state.deployments.push(deployment);
+    }
+
+    pub fn touch_deployment(&mut self, index: usize) -> &mut Deployment {
+        let deployment = &mut self.state.deployments[index];
+        self.deployments_touched.insert(deployment.id);
+        deployment
+    }
+
+    pub fn add_approval(&mut self, approval: Approval) {
+        self.approvals_touched.insert(approval.id);
+        self.state.approvals.push(approval);
+    }
+
+    pub fn touch_approval(&mut self, index: usize) -> &mut Approval {
+        let approval = &mut self.state.approvals[index];
+        self.approvals_touched.insert(approval.id);
+        approval
+    }
+
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        self.state.environments.iter().find(|e| e.name == name)
+    }
+
+    /// Holds as long as nobody else has changed or taken the environment meanwhile.
+    pub fn take_environment(&mut self, environment: &Environment, deployment_id: DeploymentId) {
+        let guard = Guard { subject: environment.subject(), expect: environment.version };
+        if !self.changes.guards.contains(&guard) {
+            self.changes.guards.push(guard);
+        }
+        self.changes.environments_taken.push(Hold { environment_id: environment.id, deployment_id });
+        for known in self.state.environments.iter_mut().filter(|e| e.id == environment.id) {
+            known.holder = Some(deployment_id);
+        }
     }
 
     pub fn touch_step(&mut self, index: usize) -> &mut crate::model::Step {
@@ -167,8 +231,10 @@ impl Draft {
     pub fn effect(&mut self, topic: String, kind: EffectKind) {
         let id = OutboxId(self.ids.uuid());
         let execution_id = self.state.execution.id;
-        // The forge's component looks for what is due; a dispatch is sent by who decided it.
-        let first_claim_ms = if matches!(kind, EffectKind::ForgeStatus(_)) { 0 } else { FIRST_CLAIM_MS };
+        // A dispatch is sent by who decided it; the others are looked for by who does them.
+        let is_own =
+            matches!(kind, EffectKind::Dispatch(_) | EffectKind::Cancel(_) | EffectKind::Rollback(_));
+        let first_claim_ms = if is_own { FIRST_CLAIM_MS } else { 0 };
         let due_at = self.now.plus_ms(first_claim_ms);
         self.changes.outbox.push(Effect { id, topic, execution_id, due_at, kind });
     }

@@ -5,7 +5,7 @@ use penstock_domain::{ExecutionStatus, Reason, StageId, WorkStatus};
 use crate::change::TimerKind;
 use crate::decide::Refusal;
 use crate::draft::Draft;
-use crate::{cascade, forge_status};
+use crate::{cascade, deploy, forge_status};
 
 /// A queued execution begins. That its pipeline has room is for the caller to know and to guard.
 pub(crate) fn admit(draft: &mut Draft) -> Result<(), Refusal> {
@@ -97,7 +97,7 @@ fn end_stage(draft: &mut Draft, index: usize, status: WorkStatus, reason: Reason
             end_running_job(draft, job, reason)?;
         }
     }
-    Ok(())
+    deploy::left(draft, index)
 }
 
 fn end_running_job(draft: &mut Draft, index: usize, reason: Reason) -> Result<(), Refusal> {

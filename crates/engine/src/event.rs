@@ -1,6 +1,7 @@
 //! What can happen to an execution.
 
-use penstock_domain::{JobId, OutboxId, RunnerId, StageId, TimerId};
+use penstock_domain::{ApprovalId, DeploymentId, GateId, JobId, OutboxId, RunnerId, StageId, TimerId};
+use penstock_release::Voter;
 
 use crate::model::JobReport;
 
@@ -43,6 +44,35 @@ pub enum Event {
     ExecutionDeadline,
     /// A person, or a newer execution, ends it.
     Cancel,
+    /// What a held stage waited for may be there: its environment is free, or a quarantine was lifted.
+    GoIn {
+        stage: StageId,
+    },
+    Approve {
+        approval: ApprovalId,
+        voter: Voter,
+        notes: Option<String>,
+    },
+    Reject {
+        approval: ApprovalId,
+        voter: Voter,
+        reason: String,
+    },
+    /// Nobody decided on the stage's approval in time.
+    ApprovalExpired {
+        stage: StageId,
+    },
+    OverrideGate {
+        gate: GateId,
+        by: String,
+        reason: String,
+    },
+    /// What the check of a deployment's health came to.
+    HealthChecked {
+        deployment: DeploymentId,
+        is_healthy: bool,
+        detail: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,10 @@
 //! What the commit's status says: the execution's state in the forge's four words, and one sentence.
 
-use penstock_domain::{ExecutionStatus, Reason};
+use penstock_domain::{DeploymentStatus, ExecutionStatus, Reason, WorkStatus};
 
 use crate::change::{EffectKind, ForgeStatus};
 use crate::draft::Draft;
-use crate::model::Execution;
+use crate::model::{Execution, Snapshot};
 
 /// Queues the status for the commit, where the execution has one to tell.
 pub(crate) fn tell(draft: &mut Draft) {
@@ -13,7 +13,7 @@ pub(crate) fn tell(draft: &mut Draft) {
     let context = format!("penstock/{}", execution.context.run.pipeline_name);
     let status = ForgeStatus {
         state: state(execution).to_owned(),
-        description: description(execution),
+        description: description(&draft.state),
         forge: target.forge,
         repository: target.repository,
         commit_sha: target.commit_sha,
@@ -39,7 +39,8 @@ fn state(execution: &Execution) -> &'static str {
     }
 }
 
-fn description(execution: &Execution) -> String {
+fn description(state: &Snapshot) -> String {
+    let execution = &state.execution;
     let number = execution.number;
     let because =
         || execution.error_details.clone().or(execution.reason.map(|r| r.to_string())).unwrap_or_default();
@@ -51,12 +52,51 @@ fn description(execution: &Execution) -> String {
             Some(reason) => format!("#{number} is queued: {reason}"),
             None => format!("#{number} is queued"),
         },
-        ExecutionStatus::Running => format!("#{number} is running"),
-        ExecutionStatus::Succeeded => format!("#{number} succeeded in {}", taken(execution)),
+        ExecutionStatus::Running => match progress(state) {
+            Some(what) => format!("#{number} {what}"),
+            None => format!("#{number} is running"),
+        },
+        ExecutionStatus::Succeeded => {
+            format!("#{number} succeeded in {}{}", taken(execution), deployed(state))
+        }
         ExecutionStatus::Failed => format!("#{number} failed: {}", because()),
         ExecutionStatus::Cancelled => format!("#{number} was cancelled"),
         ExecutionStatus::Timeout => format!("#{number} timed out: {}", because()),
     }
+}
+
+/// What it waits for, or deploys, now.
+fn progress(state: &Snapshot) -> Option<String> {
+    let environment = |id| state.environments.iter().find(|e| e.id == id).map_or("", |e| e.name.as_str());
+    state.deployments.iter().find_map(|deployment| {
+        let to = environment(deployment.environment_id);
+        let version = short(&deployment.version);
+        if deployment.status == DeploymentStatus::Deploying {
+            return Some(format!("is deploying {version} to {to}"));
+        }
+        let stage = state.stages.iter().find(|s| s.id == deployment.stage_id)?;
+        match stage.reason.filter(|_| stage.status == WorkStatus::Pending)? {
+            Reason::ApprovalPending => Some(format!("waits for an approval to deploy {version} to {to}")),
+            Reason::EnvironmentBusy => Some(format!("waits for {to}, where another deployment is under way")),
+            Reason::VersionQuarantined => {
+                Some(format!("is held: {version} was rolled back from {to} before"))
+            }
+            _ => None,
+        }
+    })
+}
+
+fn deployed(state: &Snapshot) -> String {
+    let environment = |id| state.environments.iter().find(|e| e.id == id).map_or("", |e| e.name.as_str());
+    let done = state.deployments.iter().filter(|d| d.status == DeploymentStatus::Deployed);
+    let names = done.map(|d| environment(d.environment_id)).filter(|n| !n.is_empty()).collect::<Vec<_>>();
+    if names.is_empty() { String::new() } else { format!(", deployed to {}", names.join(", ")) }
+}
+
+/// A commit's id by its first digits.
+fn short(version: &str) -> &str {
+    let is_commit = version.len() >= 40 && version.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_commit { &version[..12] } else { version }
 }
 
 fn taken(execution: &Execution) -> String {

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use penstock_domain::{
     ExecutionId, ExecutionStatus, JobId, PipelineId, Reason, RunnerId, StageId, StepId, Timestamp, WorkStatus,
 };
-use penstock_pipeline::{PlannedJob, RunContext};
+use penstock_gates::Facts;
+use penstock_pipeline::{PlannedDeploy, PlannedJob, RunContext};
 use serde::{Deserialize, Serialize};
+
+use crate::delivery::{Approval, Deployment, Environment, StageGate, TakesBack};
 
 /// An execution with as many of its stages and jobs as the event needs.
 ///
@@ -20,6 +23,19 @@ pub struct Snapshot {
     pub jobs: Vec<Job>,
     /// Of the job that the event is about.
     pub steps: Vec<Step>,
+    /// These five come with the whole alone.
+    #[serde(default)]
+    pub gates: Vec<StageGate>,
+    #[serde(default)]
+    pub deployments: Vec<Deployment>,
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
+    /// Those that its stages deploy to, where there are such.
+    #[serde(default)]
+    pub environments: Vec<Environment>,
+    /// What its reports say, where it has gates.
+    #[serde(default)]
+    pub facts: Facts,
 }
 
 impl Snapshot {
@@ -63,6 +79,15 @@ pub struct ExecutionContext {
     /// A pull request from a fork: no secrets, and a person lets it run first.
     #[serde(default)]
     pub from_fork: bool,
+    /// Whose change it is: nobody approves their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
+    /// When the commit was made, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_at: Option<Timestamp>,
+    /// The execution brings back an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<TakesBack>,
 }
 
 /// The commit whose status tells how the execution goes.
@@ -84,6 +109,10 @@ pub struct Stage {
     pub condition: Option<String>,
     #[serde(skip_serializing)]
     pub timeout_ms: Option<i64>,
+    /// What its jobs deploy.
+    #[serde(default)]
+    #[serde(skip_serializing)]
+    pub deploy: Option<PlannedDeploy>,
     /// What it sets itself, for its condition.
     #[serde(skip_serializing)]
     pub variables: BTreeMap<String, String>,

@@ -19,12 +19,22 @@ pub struct Wait {
     pub until: Option<Timestamp>,
 }
 
-/// An execution or a runner that has what is waited for.
+/// An execution, a runner or a deployment that has what is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
-    Execution { id: ExecutionId, number: u64 },
-    Runner { id: RunnerId, name: String },
+    Execution {
+        id: ExecutionId,
+        number: u64,
+    },
+    Runner {
+        id: RunnerId,
+        name: String,
+    },
+    /// That of the execution with this number.
+    Deployment {
+        number: u64,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +85,59 @@ pub fn why_execution(
     };
     let held_by = running.into_iter().map(|(id, number)| Holder::Execution { id, number }).collect();
     Some(Wait { reason: Reason::ConcurrencyLimit, message, waits_for: vec![], held_by, until: None })
+}
+
+/// A stage that deploys, as far as its waiting goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageWait<'a> {
+    pub reason: Option<Reason>,
+    pub environment: &'a str,
+    pub version: &'a str,
+    /// Yeses that are there and that are asked for.
+    pub given: u32,
+    pub required: u32,
+    pub approvers: &'a [String],
+    pub expires_at: Option<Timestamp>,
+    /// The number of the execution whose deployment has the environment.
+    pub holder: Option<u64>,
+    /// Why the version is held.
+    pub quarantine: Option<&'a str>,
+}
+
+/// Why a stage that deploys is held; None if it is not.
+pub fn why_stage(stage: &StageWait) -> Option<Wait> {
+    let StageWait { environment, version, .. } = *stage;
+    let reason = stage.reason?;
+    let (message, waits_for) = match reason {
+        Reason::ApprovalPending => {
+            let who = match stage.approvers {
+                [] => "whoever may approve".to_owned(),
+                names => names.join(", "),
+            };
+            let (given, required) = (stage.given, stage.required);
+            let message = format!(
+                "{version} may go to {environment} when it is approved: {given} of {required} approvals are given, by {who}"
+            );
+            (message, stage.approvers.to_vec())
+        }
+        Reason::EnvironmentBusy => {
+            let by = stage.holder.map(|number| format!(" of #{number}")).unwrap_or_default();
+            (format!("another deployment{by} has {environment}"), vec![environment.to_owned()])
+        }
+        Reason::VersionQuarantined => {
+            let why = stage.quarantine.map(|why| format!(" ({why})")).unwrap_or_default();
+            let message = format!(
+                "{version} was rolled back from {environment}{why}; deploy another version, or lift the quarantine"
+            );
+            (message, vec![])
+        }
+        Reason::HealthCheckPending => {
+            (format!("{version} was deployed to {environment}; its health is being checked"), vec![])
+        }
+        _ => return None,
+    };
+    let held_by = stage.holder.map(|number| Holder::Deployment { number }).into_iter().collect();
+    Some(Wait { reason, message, waits_for, held_by, until: stage.expires_at })
 }
 
 /// Why a pending job has not begun; None if it does not wait.

@@ -40,6 +40,20 @@ impl From<BodyError> for Problem {
 /// # Errors
 /// A [`Problem`]: 413 when it is larger, 400 when it broke off.
 pub async fn read_bytes(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+    read(request, max_bytes, false).await
+}
+
+/// As [`read_bytes`], into room that is taken at once for all that is announced: what grows as it comes takes several
+/// times its size. For whoever is known, and where it is seen to that only so many do so at once.
+///
+/// # Errors
+/// As [`read_bytes`].
+pub async fn read_bytes_at_once(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
+    read(request, max_bytes, true).await
+}
+
+#[cfg_attr(not(target_family = "wasm"), expect(unused_variables, reason = "what is whole has its room"))]
+async fn read(request: Request, max_bytes: usize, is_room_taken: bool) -> Result<Bytes, Problem> {
     let announced = request.headers().get(http::header::CONTENT_LENGTH);
     let announced = announced.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
     if announced.is_some_and(|n| n > max_bytes) {
@@ -49,7 +63,10 @@ pub async fn read_bytes(request: Request, max_bytes: usize) -> Result<Bytes, Pro
         Body::Whole(bytes) if bytes.len() > max_bytes => Err(BodyError::TooLarge(max_bytes).into()),
         Body::Whole(bytes) => Ok(bytes),
         #[cfg(target_family = "wasm")]
-        Body::Incoming(incoming) => Ok(incoming.read(max_bytes).await?),
+        Body::Incoming(incoming) => {
+            let room = announced.filter(|_| is_room_taken).unwrap_or(0);
+            Ok(incoming.read(max_bytes, room).await?)
+        }
     }
 }
 
@@ -72,6 +89,23 @@ pub async fn read_json<T: DeserializeOwned>(request: Request, max_bytes: usize) 
     }
     let bytes = read_bytes(request, max_bytes).await?;
     parse_json(&bytes)
+}
+
+/// Reads the body, so that it can be hashed and then read again.
+///
+/// # Errors
+/// As [`read_bytes`].
+pub async fn split(request: Request) -> Result<(http::request::Parts, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let mut reader = http::Request::new(body);
+    *reader.headers_mut() = parts.headers.clone();
+    let bytes = read_bytes(reader, crate::MAX_BODY_BYTES).await?;
+    Ok((parts, bytes))
+}
+
+/// What was split, as it was.
+pub fn join(parts: http::request::Parts, body: Bytes) -> Request {
+    http::Request::from_parts(parts, Body::Whole(body))
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -3,6 +3,7 @@
 //! A handler sees a [`Platform`]: natively, in tests, it is something else than on Spin, and the handler can't tell.
 //! spin-sdk is compiled for Wasm only.
 
+mod answer_once;
 mod auth;
 mod body;
 mod decide;
@@ -11,14 +12,16 @@ mod log;
 mod ports;
 mod respond;
 mod router;
+mod scheduler;
 #[cfg(target_family = "wasm")]
 pub mod spin;
 mod stream;
 mod together;
 mod tokens;
 
-pub use auth::{bearer, require_bearer, same_secret};
-pub use body::{Body, BodyError, Request, read_bytes, read_json};
+pub use answer_once::answer_once;
+pub use auth::{Actor, bearer, require_bearer, require_role, same_secret, token_hash};
+pub use body::{Body, BodyError, Request, join, read_bytes, read_bytes_at_once, read_json, split};
 pub use decide::{Decided, commit_event};
 pub use failure::{Answer, Failure};
 pub use log::{Level, log};
@@ -26,7 +29,8 @@ pub use ports::{
     Background, Clock, Database, KeyValue, Outbound, Platform, Random, SendError, Variables, moment,
 };
 pub use respond::{Response, ResponseBody, empty, into_problem, json, success, text};
-pub use router::{Matched, Params, Query, Route, find};
+pub use router::{Matched, Params, Query, Route, find, more};
+pub use scheduler::{ask_scheduler, post_to_scheduler, wake_scheduler};
 pub use stream::{Gone, Producer, Sink};
 pub use together::run_together;
 pub use tokens::{LeaseToken, lease_token, read_lease_token, runner_token};
@@ -34,6 +38,7 @@ pub use tokens::{LeaseToken, lease_token, read_lease_token, runner_token};
 /// The most bytes of a body that no route asks more for.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// Where the scheduler and the forge component are reached from within the application.
+/// Where the other components are reached from within the application.
 pub const SCHEDULER: &str = "http://scheduler.spin.internal";
 pub const FORGE: &str = "http://forge.spin.internal";
+pub const APPROVALS: &str = "http://approvals.spin.internal";

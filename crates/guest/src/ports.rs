@@ -49,6 +49,16 @@ pub trait Outbound {
         timeout_ms: u64,
         max_bytes: usize,
     ) -> Result<http::Response<Bytes>, SendError>;
+
+    /// Sends, and learns the answer's status alone: of a body larger than `max_bytes` the rest is left unread.
+    async fn status_of(
+        &self,
+        request: http::Request<Bytes>,
+        timeout_ms: u64,
+        max_bytes: usize,
+    ) -> Result<http::StatusCode, SendError> {
+        self.send(request, timeout_ms, max_bytes).await.map(|answer| answer.status())
+    }
 }
 
 #[allow(async_fn_in_trait, reason = "as above")]

@@ -112,6 +112,14 @@ impl Query {
     }
 }
 
+/// Cuts a list that was read one longer than asked for; answers the last kept where there are more.
+pub fn more<T>(found: &mut Vec<T>, limit: u32) -> Option<&T> {
+    let limit = limit as usize;
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    if is_more { found.last() } else { None }
+}
+
 fn bad_parameter(name: &str, why: &str) -> Problem {
     Problem::bad_request("invalid_parameter", format!("`{name}`: {why}"))
 }

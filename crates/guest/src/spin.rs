@@ -67,11 +67,13 @@ impl<B> Split for http::Request<B> {
 pub struct Incoming(SpinBody);
 
 impl Incoming {
+    /// Takes `room` bytes at once, and more as it comes.
+    ///
     /// # Errors
     /// [`BodyError`]: larger than `max_bytes`, or broken off.
-    pub async fn read(self, max_bytes: usize) -> Result<Bytes, BodyError> {
+    pub async fn read(self, max_bytes: usize, room: usize) -> Result<Bytes, BodyError> {
         let mut stream = self.0.stream();
-        let mut whole = BytesMut::new();
+        let mut whole = BytesMut::with_capacity(room);
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|_| BodyError::Broken)?;
             if whole.len() + piece.len() > max_bytes {
@@ -157,26 +159,61 @@ impl Outbound for Spin {
         timeout_ms: u64,
         max_bytes: usize,
     ) -> Result<http::Response<Bytes>, SendError> {
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let mut request = request;
-        let length = http::HeaderValue::from(request.body().len());
-        request.headers_mut().insert(http::header::CONTENT_LENGTH, length);
-        let exchange = std::pin::pin!(exchange(request.map(FullBody::new), &host, max_bytes));
-        let timeout = std::pin::pin!(spin_sdk::time::sleep(Duration::from_millis(timeout_ms)));
-        match futures::future::select(exchange, timeout).await {
-            futures::future::Either::Left((answer, _)) => answer,
-            futures::future::Either::Right(_) => {
-                Err(SendError::NoAnswer(host.clone(), format!("nothing came within {timeout_ms} ms")))
-            }
+        let host = host_of(&request);
+        let (whole, answer) = in_time(timeout_ms, request, &host, max_bytes).await?;
+        if whole == Whole::No {
+            let why = format!("the answer is larger than {max_bytes} bytes");
+            return Err(SendError::NoAnswer(host, why));
+        }
+        Ok(answer)
+    }
+
+    async fn status_of(
+        &self,
+        request: http::Request<Bytes>,
+        timeout_ms: u64,
+        max_bytes: usize,
+    ) -> Result<http::StatusCode, SendError> {
+        let host = host_of(&request);
+        in_time(timeout_ms, request, &host, max_bytes).await.map(|(_, answer)| answer.status())
+    }
+}
+
+fn host_of(request: &http::Request<Bytes>) -> String {
+    request.uri().authority().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Whether a body was read to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+async fn in_time(
+    timeout_ms: u64,
+    mut request: http::Request<Bytes>,
+    host: &str,
+    max_bytes: usize,
+) -> Result<(Whole, http::Response<Bytes>), SendError> {
+    let length = http::HeaderValue::from(request.body().len());
+    request.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+    let exchange = std::pin::pin!(exchange(request.map(FullBody::new), host, max_bytes));
+    let timeout = std::pin::pin!(spin_sdk::time::sleep(Duration::from_millis(timeout_ms)));
+    match futures::future::select(exchange, timeout).await {
+        futures::future::Either::Left((answer, _)) => answer,
+        futures::future::Either::Right(_) => {
+            Err(SendError::NoAnswer(host.to_owned(), format!("nothing came within {timeout_ms} ms")))
         }
     }
 }
 
+/// The answer, with as much of its body as there may be.
 async fn exchange(
     request: http::Request<FullBody<Bytes>>,
     host: &str,
     max_bytes: usize,
-) -> Result<http::Response<Bytes>, SendError> {
+) -> Result<(Whole, http::Response<Bytes>), SendError> {
     let response = polled_again(spin_sdk::http::send(request)).await.map_err(|e| send_error(host, &e))?;
     let (parts, mut body) = response.into_parts();
     let mut whole = BytesMut::new();
@@ -184,12 +221,11 @@ async fn exchange(
         let frame = frame.map_err(|e| SendError::NoAnswer(host.to_owned(), e.to_string()))?;
         let piece = frame.into_data().unwrap_or_default();
         if whole.len() + piece.len() > max_bytes {
-            let why = format!("the answer is larger than {max_bytes} bytes");
-            return Err(SendError::NoAnswer(host.to_owned(), why));
+            return Ok((Whole::No, http::Response::from_parts(parts, Bytes::new())));
         }
         whole.extend_from_slice(&piece);
     }
-    Ok(http::Response::from_parts(parts, whole.freeze()))
+    Ok((Whole::Yes, http::Response::from_parts(parts, whole.freeze())))
 }
 
 fn send_error(host: &str, error: &ErrorCode) -> SendError {

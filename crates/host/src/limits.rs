@@ -74,7 +74,7 @@ impl Default for Limits {
             queue_per_component: 512,
             queue_time: Duration::from_secs(5),
             streams_per_component: 48,
-            body_bytes: 32 << 20,
+            body_bytes: 65 << 20,
             header_bytes: 64 << 10,
             header_count: 100,
             header_time: Duration::from_secs(60),

@@ -188,6 +188,8 @@ mod tests {
             "/badge/:owner/:repo.svg",
             "/",
             "/badge/...",
+            "/api/jobs/...",
+            "/api/jobs/:id/reports",
         ];
         let router = router(&routes);
         for (path, want) in [
@@ -202,6 +204,9 @@ mod tests {
             ("/api/x/y", "/api/x/..."),
             ("/api/7", "/api/:id"),
             ("/api/7/8", "/api/..."),
+            ("/api/jobs/7/reports", "/api/jobs/:id/reports"),
+            ("/api/jobs/7/events", "/api/jobs/..."),
+            ("/api/jobs/7/reports/8", "/api/jobs/..."),
             ("/badge/a/b.svg", "/badge/:owner/:repo.svg"),
             ("/badge/a/b.png", "/badge/..."),
         ] {

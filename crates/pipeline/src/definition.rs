@@ -2,6 +2,7 @@
 
 use penstock_domain::StageType;
 
+use crate::plan::{HealthCheck, PlannedGate, ReportRequest};
 use crate::retry::RetryPolicy;
 use crate::template::Template;
 use crate::trigger::{Refusal, Trigger, Triggers};
@@ -39,13 +40,24 @@ pub struct Variable {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     pub name: String,
-    /// As given, else inferred from the name.
+    /// As given, else by what the stage does, else inferred from the name.
     pub stage_type: StageType,
     pub depends_on: Vec<String>,
     pub condition: Option<Condition>,
     pub timeout_ms: Option<i64>,
     pub variables: Vec<Variable>,
+    pub gates: Vec<PlannedGate>,
+    pub deploy: Option<Deploy>,
     pub jobs: Vec<Job>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deploy {
+    pub environment: String,
+    pub strategy: String,
+    /// None stands for the commit.
+    pub version: Option<Template>,
+    pub health_check: Option<HealthCheck>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +69,7 @@ pub struct Job {
     pub timeout_ms: i64,
     pub retry: RetryPolicy,
     pub checkout: bool,
+    pub reports: Vec<ReportRequest>,
     pub steps: Vec<Step>,
 }
 

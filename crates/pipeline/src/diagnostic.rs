@@ -30,6 +30,8 @@ pub mod code {
     pub const OUT_OF_RANGE: &str = "out_of_range";
     pub const BAD_NAME: &str = "bad_name";
     pub const DUPLICATE_NAME: &str = "duplicate_name";
+    /// Two members that can't stand side by side.
+    pub const CONFLICT: &str = "conflicting_fields";
     pub const BAD_DURATION: &str = "bad_duration";
     pub const BAD_PATTERN: &str = "bad_pattern";
     pub const BAD_PATH: &str = "bad_path";

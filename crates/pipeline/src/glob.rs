@@ -40,7 +40,11 @@ impl Patterns {
     /// # Errors
     /// [`BadPattern`], whose text says how to mend it.
     pub fn push(&mut self, pattern: &str) -> Result<(), BadPattern> {
-        check(pattern.strip_prefix('!').unwrap_or(pattern))?;
+        let plain = pattern.strip_prefix('!').unwrap_or(pattern);
+        if plain.chars().count() > MAX_PATTERN_CHARS {
+            return Err(BadPattern::TooLong);
+        }
+        check(plain)?;
         self.0.push(pattern.to_owned());
         Ok(())
     }
@@ -66,12 +70,10 @@ impl Patterns {
     }
 }
 
-fn check(pattern: &str) -> Result<(), BadPattern> {
+/// Whether a pattern could match anything; how long it may be is for the caller to say.
+pub(crate) fn check(pattern: &str) -> Result<(), BadPattern> {
     if pattern.is_empty() {
         return Err(BadPattern::Empty);
-    }
-    if pattern.chars().count() > MAX_PATTERN_CHARS {
-        return Err(BadPattern::TooLong);
     }
     validate(pattern).map_err(|error| match error.kind {
         ErrorKind::UnclosedBrace => BadPattern::UnclosedBrace,

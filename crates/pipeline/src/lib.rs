@@ -27,6 +27,7 @@
 //! hold any of them; all of these are in the step's environment (`"$PENSTOCK_BRANCH"`, `"$NAME"`), where the shell
 //! treats them as data. What is left for `run` can hold no shell syntax: `number`, `event` and `commit`.
 
+mod address;
 mod definition;
 mod diagnostic;
 mod duration;
@@ -42,12 +43,16 @@ mod template;
 mod tree;
 mod trigger;
 
-pub use definition::{Condition, Definition, Job, Place, Stage, Step, Variable};
+pub use address::{BadAddress, check_address};
+pub use definition::{Condition, Definition, Deploy, Job, Place, Stage, Step, Variable};
 pub use diagnostic::{Diagnostic, Parsed, Severity, Source, code};
 pub use expression::{ExpressionError, Facts, evaluate, may_start};
 pub use glob::{BadPattern, Patterns};
 pub use lower::parse;
-pub use plan::{Plan, PlannedJob, PlannedStage, PlannedStep, RunContext};
+pub use plan::{
+    HealthCheck, Plan, PlannedDeploy, PlannedGate, PlannedJob, PlannedStage, PlannedStep, ReportRequest,
+    RunContext,
+};
 pub use planner::plan;
 pub use retry::RetryPolicy;
 pub use template::Template;

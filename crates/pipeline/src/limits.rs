@@ -37,6 +37,38 @@ pub const MAX_PATTERNS: usize = 64;
 pub const MAX_PATTERN_CHARS: usize = 255;
 /// Groups of alternatives in a pattern: each may double the work of a match.
 pub const MAX_PATTERN_GROUPS: usize = 3;
+/// Patterns of one job's `reports`: each is a search through the workspace.
+pub const MAX_REPORTS: usize = 16;
+/// Bytes of a pattern of `reports`: a whole path may be written out.
+pub const MAX_REPORT_PATH_BYTES: usize = 512;
+/// Gates of one stage: all of them are decided at once.
+pub const MAX_GATES: usize = 32;
+/// The largest number that a gate may ask for; every whole number up to it is exact.
+pub const MAX_THRESHOLD: f64 = 1e9;
+/// Bytes of a deployment's version, filled in: a column of a table on a screen.
+pub const MAX_VERSION_BYTES: usize = 100;
+/// Bytes of an address.
+pub const MAX_URL_BYTES: usize = 2 * 1024;
+/// A health check is one request among many that a small function makes; it can't wait longer.
+pub const MAX_HEALTH_TIMEOUT_MS: i64 = 60_000;
+/// Below this a service is asked faster than it answers.
+pub const MIN_HEALTH_INTERVAL_MS: i64 = 100;
+/// What takes longer between two questions is not watched.
+pub const MAX_HEALTH_INTERVAL_MS: i64 = 60_000;
+/// Questions before a deployment is given up.
+pub const MAX_HEALTH_ATTEMPTS: u32 = 100;
+/// Good answers in a row before a deployment is believed.
+pub const MAX_HEALTH_SUCCESSES: u32 = 10;
+/// What counts as well, where nothing is said.
+pub const DEFAULT_HEALTH_STATUS: u16 = 200;
+/// Longer than a service that is well takes to say so.
+pub const DEFAULT_HEALTH_TIMEOUT_MS: i64 = 5_000;
+/// Between two questions, where nothing is said.
+pub const DEFAULT_HEALTH_INTERVAL_MS: i64 = 2_000;
+/// With the interval, 20 s: most services are up by then.
+pub const DEFAULT_HEALTH_ATTEMPTS: u32 = 10;
+/// One good answer may be the old version's last.
+pub const DEFAULT_HEALTH_SUCCESSES: u32 = 2;
 /// Characters of a path below the workspace.
 pub const MAX_PATH_CHARS: usize = 255;
 /// Executions of a pipeline at once, at most.

@@ -66,8 +66,59 @@ pub struct PlannedStage {
     /// What the stage sets itself, filled in; its condition sees these over [`Plan::variables`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
-    /// Side by side.
+    /// All are decided when the jobs have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<PlannedGate>,
+    /// What the jobs deploy. Never beside gates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<PlannedDeploy>,
+    /// Side by side. None only where there are gates.
     pub jobs: Vec<PlannedJob>,
+}
+
+/// What has to hold of the reports. Nothing is left out of what is stored: a later default must not change it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedGate {
+    /// Unique in its stage.
+    pub name: String,
+    /// `test_coverage`, `code_quality` or `custom`.
+    pub gate_type: String,
+    /// `line_coverage`, `branch_coverage`, `function_coverage`, `test_success_rate` (percent) or `failed_tests`.
+    pub metric: String,
+    /// `>`, `>=`, `<`, `<=`, `=` or `!=`.
+    pub operator: String,
+    pub threshold: f64,
+    /// Whether the stage fails with it.
+    pub blocker: bool,
+    /// Whether a person may let it pass.
+    pub overridable: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedDeploy {
+    pub environment: String,
+    /// `rolling` or `recreate`.
+    pub strategy: String,
+    /// None stands for the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
+}
+
+/// How it is found out whether what was deployed is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    /// http or https, without credentials.
+    pub url: String,
+    pub expect_status: u16,
+    /// Of one request.
+    pub timeout_ms: i64,
+    /// Between two requests.
+    pub interval_ms: i64,
+    pub attempts: u32,
+    /// Good answers in a row that are wanted; never more than `attempts`.
+    pub successes: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,8 +140,23 @@ pub struct PlannedJob {
     /// Pipeline under stage under job under the run's parameters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
+    /// What the runner hands in when the steps have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<ReportRequest>,
     /// One after the other.
     pub steps: Vec<PlannedStep>,
+}
+
+/// Files of one format to be handed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRequest {
+    /// `junit` or `lcov`.
+    pub format: String,
+    /// A glob relative to the workspace, without `..`.
+    pub path: String,
+    /// What kind of tests is told about; None stands for `unit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_type: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

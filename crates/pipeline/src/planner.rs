@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{Definition, Job, Place, Stage, Step, Variable};
+use crate::definition::{Definition, Deploy, Job, Place, Stage, Step, Variable};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::expression::{ExpressionError, Known, evaluate_early};
-use crate::limits::{MAX_PLAN_BYTES, MAX_RUN_BYTES, MAX_VALUE_BYTES, MAX_VARIABLES};
+use crate::limits::{MAX_PLAN_BYTES, MAX_RUN_BYTES, MAX_VALUE_BYTES, MAX_VARIABLES, MAX_VERSION_BYTES};
 use crate::lower::check_variable_name;
-use crate::plan::{Plan, PlannedJob, PlannedStage, PlannedStep, RunContext};
+use crate::plan::{Plan, PlannedDeploy, PlannedJob, PlannedStage, PlannedStep, RunContext};
+use crate::template::Template;
 use crate::tree::{Span, segment};
 
 type Variables = BTreeMap<String, String>;
@@ -78,14 +79,49 @@ impl Planner<'_> {
             condition: stage.condition.as_ref().map(|condition| condition.expression.clone()),
             timeout_ms: stage.timeout_ms,
             variables: own,
+            gates: stage.gates.clone(),
+            deploy: stage.deploy.as_ref().map(|deploy| self.deploy(deploy, &variables)),
             jobs: stage.jobs.iter().map(|job| self.job(job, &variables)).collect(),
         }
+    }
+
+    fn deploy(&mut self, deploy: &Deploy, variables: &Variables) -> PlannedDeploy {
+        PlannedDeploy {
+            environment: deploy.environment.clone(),
+            strategy: deploy.strategy.clone(),
+            version: deploy.version.as_ref().and_then(|version| self.version(version, variables)),
+            health_check: deploy.health_check.clone(),
+        }
+    }
+
+    /// What comes to nothing, as a tag does in a push to a branch, stands for the commit.
+    fn version(&mut self, written: &Template, variables: &Variables) -> Option<String> {
+        let place = written.place().cloned().unwrap_or_else(|| outside(""));
+        let filled = match written.fill(&Known { run: self.context, variables, facts: None }) {
+            Ok(filled) => filled,
+            Err((error, place)) => {
+                self.fails(&error, &place);
+                return None;
+            }
+        };
+        let version = filled.trim();
+        if version.len() > MAX_VERSION_BYTES {
+            let message = format!("`version` gets longer than {MAX_VERSION_BYTES} bytes");
+            self.refuse(&place, code::LIMIT, message, "use something short, such as a tag or a number");
+        } else if version.contains(char::is_control) {
+            let message = "`version` would hold a line end or another control character".to_owned();
+            self.refuse(&place, code::BAD_VALUE, message, "use one line of text");
+        } else if !version.is_empty() {
+            return Some(version.to_owned());
+        }
+        None
     }
 
     fn job(&mut self, job: &Job, outer: &Variables) -> PlannedJob {
         let mut variables = self.copy(outer);
         self.fill(&job.variables, &mut variables);
         self.spend(&variables);
+        self.spend_bytes(job.reports.iter().map(|report| report.path.len()).sum());
         PlannedJob {
             name: job.name.clone(),
             runs_on: job.runs_on.clone(),
@@ -93,6 +129,7 @@ impl Planner<'_> {
             retry: job.retry.clone(),
             timeout_ms: job.timeout_ms,
             checkout: job.checkout,
+            reports: job.reports.clone(),
             steps: job.steps.iter().map(|step| self.step(step, &variables)).collect(),
             variables,
         }

@@ -118,7 +118,7 @@ stages:
               --> .penstock.yml:15:9
             15 |         run-on: linux
                |         ^^^^^^
-               = did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, steps
+               = did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps
 
             error[out_of_range]: `max` has to be from 0 to 5, and this is 9
               --> .penstock.yml:16:23
@@ -257,21 +257,17 @@ concurrency: { group: web, limit: 1, cancel_in_progress: true }
 on: { manual: { inputs: {} }, pull_request: { types: [opened] } }
 stages:
   - name: a
-    gates: {}
-    deploy: {}
+    approval: {}
     jobs:
       - name: b
         image: node
         matrix: {}
         cache: []
         artifacts: []
-        reports: {}
         services: {}
         outputs: {}
         needs: x
         steps: [{ uses: x, with: {} }]
-  - name: quality
-    gates: { coverage: { threshold: 80 } }
 "#,
         expect![[r#"
             2:1 /matrix not_supported_yet: `matrix` is not supported yet in a pipeline (write one job for each combination until then)
@@ -279,19 +275,16 @@ stages:
             3:38 /concurrency/cancel_in_progress not_supported_yet: `cancel_in_progress` is not supported yet in `concurrency` (cancel the older one by hand until then)
             4:17 /on/manual/inputs not_supported_yet: `inputs` is not supported yet in `manual` (give parameters when starting it; each is a variable)
             4:47 /on/pull_request/types not_supported_yet: `types` is not supported yet in `pull_request` (it starts when one is opened, reopened or gets commits)
-            7:5 /stages/0/gates not_supported_yet: `gates` is not supported yet in a stage (do it in a job with `run` until then)
-            8:5 /stages/0/deploy not_supported_yet: `deploy` is not supported yet in a stage (do it in a job with `run` until then)
-            11:9 /stages/0/jobs/0/image not_supported_yet: `image` is not supported yet in a job (choose a runner that has the tools by `runs_on` until then)
-            12:9 /stages/0/jobs/0/matrix not_supported_yet: `matrix` is not supported yet in a job (write one job for each combination until then)
-            13:9 /stages/0/jobs/0/cache not_supported_yet: `cache` is not supported yet in a job (do it in a step with `run` until then)
-            14:9 /stages/0/jobs/0/artifacts not_supported_yet: `artifacts` is not supported yet in a job (do it in a step with `run` until then)
-            15:9 /stages/0/jobs/0/reports not_supported_yet: `reports` is not supported yet in a job (do it in a step with `run` until then)
-            16:9 /stages/0/jobs/0/services not_supported_yet: `services` is not supported yet in a job (do it in a step with `run` until then)
-            17:9 /stages/0/jobs/0/outputs not_supported_yet: `outputs` is not supported yet in a job (pass files on through a store of your own until then)
-            18:9 /stages/0/jobs/0/needs not_supported_yet: `needs` is not supported yet in a job (jobs of one stage run side by side; put what has to wait into a stage with `depends_on`)
-            19:19 /stages/0/jobs/0/steps/0/uses not_supported_yet: `uses` is not supported yet in a step (write what it does as `run` until then)
-            19:28 /stages/0/jobs/0/steps/0/with not_supported_yet: `with` is not supported yet in a step (write what it does as `run` until then)
-            21:5 /stages/1/gates not_supported_yet: `gates` is not supported yet in a stage (do it in a job with `run` until then)
+            7:5 /stages/0/approval not_supported_yet: `approval` is not supported yet in a stage (start the stage's pipeline by hand until then)
+            10:9 /stages/0/jobs/0/image not_supported_yet: `image` is not supported yet in a job (choose a runner that has the tools by `runs_on` until then)
+            11:9 /stages/0/jobs/0/matrix not_supported_yet: `matrix` is not supported yet in a job (write one job for each combination until then)
+            12:9 /stages/0/jobs/0/cache not_supported_yet: `cache` is not supported yet in a job (do it in a step with `run` until then)
+            13:9 /stages/0/jobs/0/artifacts not_supported_yet: `artifacts` is not supported yet in a job (do it in a step with `run` until then)
+            14:9 /stages/0/jobs/0/services not_supported_yet: `services` is not supported yet in a job (do it in a step with `run` until then)
+            15:9 /stages/0/jobs/0/outputs not_supported_yet: `outputs` is not supported yet in a job (pass files on through a store of your own until then)
+            16:9 /stages/0/jobs/0/needs not_supported_yet: `needs` is not supported yet in a job (jobs of one stage run side by side; put what has to wait into a stage with `depends_on`)
+            17:19 /stages/0/jobs/0/steps/0/uses not_supported_yet: `uses` is not supported yet in a step (write what it does as `run` until then)
+            17:28 /stages/0/jobs/0/steps/0/with not_supported_yet: `with` is not supported yet in a step (write what it does as `run` until then)
         "#]],
     );
 }
@@ -302,8 +295,8 @@ fn an_unknown_member_says_what_was_meant_where_it_can() {
         (
             "runs-on: linux",
             expect![[r#"
-            1:54 /stages/0/jobs/0/runs-on unknown_field: a job has no `runs-on` (did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, steps)
-        "#]],
+                1:54 /stages/0/jobs/0/runs-on unknown_field: a job has no `runs-on` (did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+            "#]],
         ),
         (
             "timeout-minutes: 5",
@@ -314,14 +307,14 @@ fn an_unknown_member_says_what_was_meant_where_it_can() {
         (
             "frobnicate: 1",
             expect![[r#"
-            1:54 /stages/0/jobs/0/frobnicate unknown_field: a job has no `frobnicate` (known are name, runs_on, if, variables, env, timeout, retry, checkout, steps)
-        "#]],
+                1:54 /stages/0/jobs/0/frobnicate unknown_field: a job has no `frobnicate` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+            "#]],
         ),
         (
             "'a/b~c': 1",
             expect![[r#"
-            1:54 /stages/0/jobs/0/a~1b~0c unknown_field: a job has no `a/b~c` (known are name, runs_on, if, variables, env, timeout, retry, checkout, steps)
-        "#]],
+                1:54 /stages/0/jobs/0/a~1b~0c unknown_field: a job has no `a/b~c` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+            "#]],
         ),
     ] {
         check_job(member, expected);
@@ -366,8 +359,8 @@ fn values_of_the_wrong_kind_or_size_are_refused() {
         (
             "timeout: '${{ variables.T }}'",
             expect![[r#"
-            1:63 /stages/0/jobs/0/timeout interpolation_not_allowed: `timeout` can't hold `${{ }}` (it is filled in within `variables` and `run` only)
-        "#]],
+                1:63 /stages/0/jobs/0/timeout interpolation_not_allowed: `timeout` can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
+            "#]],
         ),
         (
             "retry: 6",
@@ -451,7 +444,7 @@ fn values_of_the_wrong_kind_or_size_are_refused() {
             3:64 /stages/0/jobs/0/steps missing_field: a job needs at least one step (write `steps:`, and below it `- run: …` for each)
             3:70 /stages/0/jobs/1 missing_field: a job needs `name` (write `name: …`; it shows in statuses and logs)
             3:79 /stages/0/jobs/1/steps wrong_type: `steps` has to be a list, and this is a plain value (write `steps:`, and below it `- run: …` for each)
-            3:87 /stages/0/jobs/2 wrong_type: a job has to be a mapping, and this is a plain value (known are name, runs_on, if, variables, env, timeout, retry, checkout, steps)
+            3:87 /stages/0/jobs/2 wrong_type: a job has to be a mapping, and this is a plain value (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
         "#]],
     );
     check_short(
@@ -487,8 +480,8 @@ fn a_step_stays_within_its_workspace() {
         (
             "run: make, working_directory: '${{ branch }}'",
             expect![[r#"
-            1:79 /stages/0/jobs/0/steps/0/working_directory interpolation_not_allowed: `working_directory` can't hold `${{ }}` (it is filled in within `variables` and `run` only)
-        "#]],
+                1:79 /stages/0/jobs/0/steps/0/working_directory interpolation_not_allowed: `working_directory` can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
+            "#]],
         ),
         (
             "run: ''",
@@ -511,8 +504,8 @@ fn a_step_stays_within_its_workspace() {
         (
             "run: make, name: '${{ branch }}'",
             expect![[r#"
-            1:66 /stages/0/jobs/0/steps/0/name interpolation_not_allowed: a step's name can't hold `${{ }}` (it is filled in within `variables` and `run` only)
-        "#]],
+                1:66 /stages/0/jobs/0/steps/0/name interpolation_not_allowed: a step's name can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
+            "#]],
         ),
         (
             "run: make, name: \"a\\nb\"",
@@ -958,7 +951,7 @@ stages:
     jobs: *jobs
 "#,
         expect![[r#"
-            4:44 /stages/0/jobs/0/imag unknown_field: a job has no `imag` (known are name, runs_on, if, variables, env, timeout, retry, checkout, steps)
+            4:44 /stages/0/jobs/0/imag unknown_field: a job has no `imag` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
         "#]],
     );
 }

@@ -68,7 +68,7 @@ impl Dice {
     }
 }
 
-const VALID: [&str; 3] = [
+const VALID: [&str; 4] = [
     r#"
 name: web
 on:
@@ -98,6 +98,27 @@ stages:
 "#,
     r#"{"on": ["push"], "stages": [{"name": "a", "if": "size(branch) > 3 ? true : false", "jobs": [{"name": "b",
 "variables": {"A": "\u0041${{ string(number) }}"}, "steps": ["make", {"run": "x", "if": "tag.startsWith(\"v\")"}]}]}]}"#,
+    r#"
+stages:
+  - name: test
+    jobs:
+      - name: unit
+        reports: { junit: ["a/**/*.xml", "b-{1,2}.xml"], lcov: lcov.info, test_type: e2e }
+        steps: [make]
+  - name: quality
+    depends_on: test
+    gates:
+      coverage: { type: test_coverage, metric: branch_coverage, operator: ">", threshold: 79.5, blocker: false }
+      tests: { type: custom, metric: failed_tests, overridable: false }
+  - name: ship
+    depends_on: [quality]
+    deploy:
+      environment: staging-1
+      strategy: recreate
+      version: "v${{ number }}-${{ tag }}"
+      health_check: { url: "http://[::1]:80/h?x=1", expect_status: 204, timeout: 3s, interval: 250ms, attempts: 3, successes: 3 }
+    jobs: [{ name: ship, steps: [./ship.sh] }]
+"#,
     "x-defaults: &d\n  timeout: 1h\nstages:\n  - <<: *d\n    name: ä\n    jobs:\n    - {name: 'b', steps: [\"a\"]}\n",
 ];
 

@@ -1,4 +1,4 @@
-//! One attempt of a job from its acceptance to its last word: folder, checkout, steps, end.
+//! One attempt of a job from its acceptance to its last word: folder, checkout, steps, reports, end.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +12,14 @@ use tokio::time::{Instant, timeout};
 
 use crate::checkout::{self, Generation, Mirrors, Wanted};
 use crate::clock;
+use crate::control::Control;
 use crate::environment;
 use crate::folder::AttemptFolder;
 use crate::guardian::Guardian;
 use crate::outbox::Outbox;
 use crate::process::Group;
 use crate::procfs;
+use crate::reports::Uploads;
 use crate::step::{self, Ended, Limits};
 use crate::stop::{Stop, StopCause};
 
@@ -41,6 +43,7 @@ pub struct Attempt {
     /// Unique within the runner process.
     pub number: u64,
     pub machine: Arc<Machine>,
+    pub control: Control,
     pub outbox: Arc<Outbox>,
     pub stop: Stop,
 }
@@ -86,6 +89,8 @@ struct Work<'a> {
     first_process: Option<Pid>,
     groups: Vec<Group>,
     outputs: Vec<JoinHandle<()>>,
+    /// Whether there is a workspace that steps may have written into.
+    prepared: bool,
     /// The workspace borrows its objects.
     borrowed: Option<Arc<Generation>>,
 }
@@ -113,11 +118,12 @@ impl Attempt {
             first_process: None,
             groups: vec![],
             outputs: vec![],
+            prepared: false,
             borrowed: None,
         };
         let outcome = work.run().await;
         work.end_leftovers().await;
-        outcome
+        work.hand_in_reports(outcome).await
     }
 
     fn skip_from(&self, first: usize, reason: Reason) {
@@ -133,6 +139,7 @@ impl Work<'_> {
             self.skip_rest(0, &outcome);
             return outcome;
         }
+        self.prepared = true;
         for index in 0..self.attempt.request.steps.len() {
             if let Err(outcome) = self.step(index).await {
                 self.skip_rest(index + 1, &outcome);
@@ -287,6 +294,20 @@ impl Work<'_> {
         reason: Option<Reason>,
     ) {
         self.attempt.outbox.event(finished(index, status, exit_code, reason));
+    }
+
+    /// Before the end is told, since what is decided then is decided on the reports. So a success without them is
+    /// none, while a failure stays what it is.
+    async fn hand_in_reports(&self, outcome: Outcome) -> Outcome {
+        let Attempt { request, control, outbox, stop, .. } = self.attempt;
+        if !self.prepared || request.reports.is_empty() {
+            return outcome;
+        }
+        let uploads = Uploads { request, workspace: &self.folder.workspace, control, outbox, stop };
+        match uploads.run().await {
+            Err(cause) if outcome.status == WorkStatus::Succeeded => Outcome::stopped(cause),
+            _ => outcome,
+        }
     }
 
     /// Kills what steps left running, in their groups and out of them, and hears the last of it.

@@ -27,6 +27,9 @@ use crate::stop::{Stop, StopCause};
 pub const MAX_JOB_BYTES: usize = 4 << 20;
 /// More steps than any pipeline has, and what one batch of events can report.
 const MAX_STEPS: usize = 500;
+/// More patterns of reports than any pipeline has; each is a search.
+const MAX_REPORTS: usize = 64;
+const MAX_REPORT_PATH_BYTES: usize = 1_024;
 /// All secrets of a job together: each is looked for in some fifteen spellings, at once.
 const MAX_SECRET_BYTES: usize = 256 * 1024;
 /// Jobs that are done but not yet told, while the control plane is away.
@@ -200,8 +203,16 @@ impl Intake {
         tracing::info!(job = %request.job.id, attempt = request.job.attempt, name = request.job.name, "started");
 
         let machine = Arc::clone(&self.machine);
-        let attempt =
-            Attempt { request, root: root.clone(), number, machine, outbox: Arc::clone(&outbox), stop };
+        let control = self.control.clone();
+        let attempt = Attempt {
+            request,
+            root: root.clone(),
+            number,
+            machine,
+            control,
+            outbox: Arc::clone(&outbox),
+            stop,
+        };
         let work = async {
             let outcome = attempt.work().await;
             drop(slot);
@@ -249,6 +260,11 @@ fn objection(job: &JobRequest) -> Option<String> {
     }
     if job.steps.len() > MAX_STEPS {
         return Some(format!("a job may have {MAX_STEPS} steps"));
+    }
+    if job.reports.len() > MAX_REPORTS || job.reports.iter().any(|r| r.path.len() > MAX_REPORT_PATH_BYTES) {
+        return Some(format!(
+            "a job may ask for {MAX_REPORTS} reports, each by a pattern of {MAX_REPORT_PATH_BYTES} bytes"
+        ));
     }
     if job.secrets.values().map(String::len).sum::<usize>() > MAX_SECRET_BYTES {
         return Some(format!("all secrets of a job together may have {MAX_SECRET_BYTES} bytes"));

@@ -25,6 +25,7 @@ mod procfs;
 mod push;
 mod redact;
 mod registration;
+mod reports;
 mod repository;
 mod service;
 mod spool;

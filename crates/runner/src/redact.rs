@@ -2,7 +2,7 @@
 //!
 //! Works on the raw bytes, before lines, so that a secret which is cut across two reads or holds line ends is
 //! found too. Beside each value its lines and its common encodings are masked (base64 at any offset, percent
-//! encoding, JSON escapes). Values shorter than [`MIN_SECRET_BYTES`] are not: they would blank out the log.
+//! encoding, JSON escapes, XML escapes). Values shorter than [`MIN_SECRET_BYTES`] are not: they would blank out the log.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -159,6 +159,7 @@ fn spellings(secret: &str) -> Vec<Vec<u8>> {
             percent_encoded(text, true),
             json_escaped(text),
         ]);
+        all.extend(xml_escaped(text));
         all.push(with_lowercase_escapes(percent_encoded(text, false)));
         all.extend((0..3).flat_map(|offset| base64_at(text.as_bytes(), offset)));
         // The whole of it alone, to its padding.
@@ -194,6 +195,16 @@ fn percent_encoded(text: &str, form: bool) -> Vec<u8> {
 fn json_escaped(text: &str) -> Vec<u8> {
     let quoted = serde_json::to_string(text).unwrap_or_default();
     quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().into()
+}
+
+/// As writers of XML spell it: some leave quotes and `>` as they are, and quotes have more than one name.
+fn xml_escaped(text: &str) -> Vec<Vec<u8>> {
+    const QUOTES: [[&str; 2]; 4] = [["\"", "'"], ["&quot;", "'"], ["&quot;", "&apos;"], ["&#34;", "&#39;"]];
+    let plain = text.replace('&', "&amp;").replace('<', "&lt;");
+    let spelled = [plain.clone(), plain.replace('>', "&gt;")];
+    let quoted =
+        |text: &String| QUOTES.map(|[double, single]| text.replace('"', double).replace('\'', single));
+    spelled.iter().flat_map(quoted).map(String::into_bytes).collect()
 }
 
 /// `%2F` as `%2f`, and nothing else changed.
@@ -261,8 +272,13 @@ mod tests {
             "p%40ss%20w%c3%b6rd%2f%22quoted%22",
             "p%40ss+w%C3%B6rd%2F%22quoted%22",
             "p@ss wörd/\\\"quoted\\\"",
+            "p@ss wörd/&quot;quoted&quot;",
         ] {
             assert_eq!(redactor.mask(&format!("<{spelled}>")), "<***>", "{spelled}");
+        }
+        let redactor = Redactor::new(["a&b<c>'d'"]);
+        for spelled in ["a&amp;b&lt;c&gt;'d'", "a&amp;b&lt;c>&apos;d&apos;", "a&amp;b&lt;c&gt;&#39;d&#39;"] {
+            assert_eq!(redactor.mask(spelled), "***", "{spelled}");
         }
     }
 

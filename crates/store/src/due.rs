@@ -16,6 +16,10 @@ pub struct Due {
     pub effects: bool,
     /// For the forge.
     pub statuses: bool,
+    /// Of what was deployed.
+    pub health_checks: bool,
+    /// A deployment waits for its environment, or for a quarantine to be lifted.
+    pub held: bool,
     pub deliveries: bool,
     pub old_keys: bool,
     /// A queued execution, whether or not there is room for it.
@@ -30,12 +34,20 @@ impl<C: Connection> Store<C> {
     pub async fn due(&self, now: Timestamp) -> Result<Due, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM timers WHERE due_at <= ?1),
             EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_on_runner WHERE status = 'running' AND runner_id IS NOT NULL),
-            EXISTS (SELECT 1 FROM outbox WHERE kind IN ('dispatch', 'cancel') AND done_at IS NULL AND due_at <= ?1),
+            EXISTS (SELECT 1 FROM outbox WHERE kind IN ('dispatch', 'cancel', 'rollback') AND done_at IS NULL AND due_at <= ?1),
             EXISTS (SELECT 1 FROM outbox WHERE kind = 'forge_status' AND done_at IS NULL AND due_at <= ?1),
             EXISTS (SELECT 1 FROM deliveries WHERE status = 'received' AND due_at <= ?1),
             EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at < ?2),
             EXISTS (SELECT 1 FROM pipeline_executions WHERE status = 'queued' AND reason IS NOT 'fork_approval'),
-            EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND ready_at IS NOT NULL)";
+            EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND ready_at IS NOT NULL),
+            EXISTS (SELECT 1 FROM outbox WHERE kind = 'health_check' AND done_at IS NULL AND due_at <= ?1),
+            EXISTS (SELECT 1 FROM pipeline_stages INDEXED BY stages_held WHERE status = 'pending'
+              AND deploy IS NOT NULL AND reason IN ('environment_busy', 'version_quarantined'))
+            OR EXISTS (SELECT 1 FROM pipeline_stages AS s INDEXED BY stages_held
+              CROSS JOIN deployments AS d ON d.stage_id = s.id
+              CROSS JOIN deployment_environments AS v ON v.id = d.environment_id
+              WHERE s.status = 'pending' AND s.deploy IS NOT NULL AND s.reason = 'approval_pending'
+                AND v.approval_required = 0)";
         let rows = self.connection.query(sql, vec![text(now), text(now.plus_ms(-KEPT_MS))]).await?;
         let Some(row) = rows.first() else { return Ok(Due::default()) };
         let is = |column| Ok::<_, StoreError>(row.integer(column)? != 0);
@@ -48,6 +60,8 @@ impl<C: Connection> Store<C> {
             old_keys: is(5)?,
             queued: is(6)?,
             ready: is(7)?,
+            health_checks: is(8)?,
+            held: is(9)?,
         })
     }
 }

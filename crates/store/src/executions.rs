@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use penstock_api::view;
-use penstock_domain::{DeliveryId, ExecutionId, ExecutionStatus, PipelineId, StageId, Timestamp, WorkStatus};
-use penstock_pipeline::{PlannedJob, PlannedStage};
+use penstock_domain::{DeliveryId, ExecutionId, ExecutionStatus, PipelineId, StageId, Timestamp};
+use penstock_engine::PastStage;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
@@ -29,6 +29,14 @@ pub struct ExecutionDetail {
     pub running: Vec<(ExecutionId, u64)>,
 }
 
+/// The work of an execution, as it went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastWork {
+    pub timeout_ms: i64,
+    pub concurrency_limit: Option<u32>,
+    pub stages: Vec<PastStage>,
+}
+
 /// The newest execution of one pipeline (and branch).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BranchStatus {
@@ -47,7 +55,21 @@ const EXECUTION: &str = "json_object('id', e.id, 'pipeline_id', e.pipeline_id, '
 const STAGES: &str = "json((SELECT json_group_array(json_object('id', s.id, 'stage_name', s.stage_name,
     'stage_type', s.stage_type, 'stage_order', s.stage_order, 'depends_on', json(s.depends_on), 'status', s.status,
     'reason', s.reason, 'jobs_total', s.jobs_total, 'jobs_finished', s.jobs_finished, 'jobs_failed', s.jobs_failed,
-    'started_at', s.started_at, 'completed_at', s.completed_at, 'duration_seconds', s.duration_seconds))
+    'started_at', s.started_at, 'completed_at', s.completed_at, 'duration_seconds', s.duration_seconds,
+    'deployment', json((SELECT json_object('id', d.id, 'environment_name', v.environment_name, 'version', d.version,
+        'previous_version', d.previous_version, 'status', d.status, 'rollback_of', d.rollback_of,
+        'approval_id', a.id, 'approvals_given', json_array_length(COALESCE(a.votes, '[]')),
+        'approvals_required', COALESCE(a.approval_criteria ->> '$.required', 0),
+        'approvers', json(COALESCE(a.approval_criteria -> '$.approvers', '[]')),
+        'approval_expires_at', a.expires_at,
+        'held_by', (SELECT x.execution_number FROM deployments AS h
+          JOIN pipeline_executions AS x ON x.id = h.execution_id
+          WHERE h.id = v.holder_deployment_id AND h.id <> d.id),
+        'quarantine', (SELECT q.reason FROM quarantined_versions AS q WHERE q.environment_id = v.id
+          AND q.pipeline_id = d.pipeline_id AND q.version = d.version))
+      FROM deployments AS d JOIN deployment_environments AS v ON v.id = d.environment_id
+        LEFT JOIN pipeline_approvals AS a ON a.stage_id = s.id
+      WHERE d.stage_id = s.id))))
   FROM (SELECT * FROM pipeline_stages WHERE execution_id = e.id ORDER BY stage_order) AS s))";
 
 const JOBS: &str = "json((SELECT json_group_array(json_object('id', j.id, 'stage_id', j.stage_id,
@@ -187,29 +209,35 @@ impl<C: Connection> Store<C> {
         Ok(rows.first().map(|r| r.parse(0)).transpose()?)
     }
 
-    /// The work of an execution as it was planned, with how each job ended.
+    /// The work of an execution as it was planned, with how each part of it ended.
     ///
     /// # Errors
     /// As every read.
-    #[allow(
-        clippy::type_complexity,
-        reason = "read once, by `penstock_engine::rerun`, which names the parts"
-    )]
-    pub async fn planned_work(
-        &self,
-        execution: ExecutionId,
-    ) -> Result<Option<(i64, Option<u32>, Vec<(PlannedStage, Vec<(PlannedJob, WorkStatus)>)>)>, StoreError>
-    {
-        let sql = "SELECT e.timeout_ms, CAST(e.concurrency_limit AS TEXT), json((SELECT json_group_array(json_array(
-              json_object('name', s.stage_name, 'stage_type', s.stage_type, 'depends_on', json(s.depends_on),
-                'condition', s.condition, 'timeout_ms', s.timeout_ms,
-                'variables', json(COALESCE(s.stage_config, '{}')), 'jobs', json('[]')),
-              json((SELECT json_group_array(json_array(json(j.spec), j.status))
-                FROM (SELECT * FROM jobs WHERE stage_id = s.id ORDER BY job_order) AS j))))
+    pub async fn planned_work(&self, execution: ExecutionId) -> Result<Option<PastWork>, StoreError> {
+        let sql = "SELECT e.timeout_ms, CAST(e.concurrency_limit AS TEXT), json((SELECT json_group_array(json_object(
+              'planned', json_object('name', s.stage_name, 'stage_type', s.stage_type,
+                'depends_on', json(s.depends_on), 'condition', s.condition, 'timeout_ms', s.timeout_ms,
+                'variables', json(COALESCE(s.stage_config, '{}')), 'deploy', json(COALESCE(s.deploy, 'null')),
+                'jobs', json('[]')),
+              'status', s.status,
+              'jobs', json((SELECT json_group_array(json_object('ran_as', COALESCE(j.carried_from, j.id),
+                  'planned', json(j.spec), 'status', j.status))
+                FROM (SELECT * FROM jobs WHERE stage_id = s.id ORDER BY job_order) AS j)),
+              'gates', json((SELECT json_group_array(json_object('gate', json(g.threshold_config), 'status', g.status,
+                  'overridden', json(iif(g.overridden_at IS NULL, 'null', json_object('by', g.overridden_by,
+                    'reason', g.override_reason, 'at', g.overridden_at)))))
+                FROM quality_gate_evaluations AS g WHERE g.stage_id = s.id))))
             FROM (SELECT * FROM pipeline_stages WHERE execution_id = e.id ORDER BY stage_order) AS s))
           FROM pipeline_executions AS e WHERE e.id = ?1";
         let rows = self.connection.query(sql, vec![id(execution)]).await?;
-        rows.first().map(|r| Ok((r.integer(0)?, r.optional_parse(1)?, r.json(2)?))).transpose()
+        let read = |r: &Row| {
+            Ok(PastWork {
+                timeout_ms: r.integer(0)?,
+                concurrency_limit: r.optional_parse(1)?,
+                stages: r.json(2)?,
+            })
+        };
+        rows.first().map(read).transpose()
     }
 
     /// How the newest execution of each pipeline of a forge's repository stands, on the branch if one is named.

@@ -4,37 +4,54 @@
 //! an older state and apply the rest. Reads that a decision is made on are one query each. There are no
 //! transactions across calls, for a write lock that is held while a component thinks stops everybody else.
 
+mod approvals;
 mod commit;
 mod connection;
 mod deliveries;
+mod deployments;
 mod due;
+mod environments;
 mod executions;
+mod gates;
+mod held;
 mod idempotency;
 mod logs;
+mod metrics;
 mod migrate;
 mod outbox;
 mod pipelines;
 mod queue;
 mod row;
+mod run_totals;
 mod runners;
 mod snapshot;
+mod test_results;
 mod timers;
+mod tokens;
 
+pub use approvals::ApprovalFilter;
 pub use commit::{Cause, Entry, JournalEvent};
 pub use connection::{Connection, DbError, Value};
 pub use deliveries::{Delivery, NO_PIPELINE, NewDelivery, Received};
+pub use deployments::DeploymentFilter;
 pub use due::Due;
-pub use executions::{BranchStatus, ExecutionDetail, ExecutionFilter};
+pub use environments::Promotion;
+pub use executions::{BranchStatus, ExecutionDetail, ExecutionFilter, PastWork};
+pub use held::Enterable;
 pub use idempotency::Remembered;
 pub use logs::{Appended, LogFilter, StoredChunk};
+pub use metrics::DirtyDay;
 pub use migrate::{MIGRATIONS, Migration, migrate, statements};
-pub use outbox::{Claimed, DispatchJob};
+pub use outbox::{Claimed, DeployedByJob, DispatchJob};
 pub use pipelines::{Pipeline, PipelineSummary};
 pub use queue::Admissible;
 pub use row::{Row, RowError};
+pub use run_totals::{PipelineRuns, RunTotal};
 pub use runners::Runner;
 pub use snapshot::Holder;
+pub use test_results::{HandedIn, NewReport, NewTestResult, TestResultFilter, TestResults};
 pub use timers::DueTimer;
+pub use tokens::Token;
 
 use penstock_domain::Timestamp;
 use thiserror::Error;
@@ -91,4 +108,17 @@ pub(crate) fn id(id: impl std::fmt::Display) -> Value {
 
 pub(crate) fn optional(value: Option<impl Into<String>>) -> Value {
     value.map_or(Value::Null, |v| Value::Text(v.into()))
+}
+
+/// What is wanted of those conditions, joined, with the parameters in their order; true where nothing is.
+pub(crate) fn condition<const N: usize>(wanted: [(&str, Option<Value>); N]) -> (String, Vec<Value>) {
+    let (mut conditions, mut parameters) = (vec![], vec![]);
+    for (relation, value) in wanted {
+        if let Some(value) = value {
+            parameters.push(value);
+            conditions.push(format!("{relation} ?{}", parameters.len()));
+        }
+    }
+    let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    (condition, parameters)
 }

@@ -11,8 +11,11 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "initial", sql: include_str!("../../../migrations/0001_initial.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "initial", sql: include_str!("../../../migrations/0001_initial.sql") },
+    Migration { version: 2, name: "release", sql: include_str!("../../../migrations/0002_release.sql") },
+    Migration { version: 3, name: "metrics", sql: include_str!("../../../migrations/0003_metrics.sql") },
+];
 
 /// How often another's lock is waited for.
 const MAX_TRIES: u32 = 20;

@@ -1,8 +1,11 @@
 //! Effects that wait to be done outside.
 
+use std::collections::BTreeMap;
+
 use penstock_domain::{ExecutionId, JobId, OutboxId, PipelineId, RunnerId, StepId, Timestamp, WorkStatus};
 use penstock_engine::{EffectKind, ExecutionContext};
 use penstock_pipeline::PlannedJob;
+use serde::Deserialize;
 
 use crate::connection::Connection;
 use crate::{Row, Store, StoreError, id, text};
@@ -41,6 +44,27 @@ pub struct DispatchJob {
     pub runner_id: RunnerId,
     pub runner_url: Option<String>,
     pub status: WorkStatus,
+    /// What the job deploys.
+    pub deployment: Option<DeployedByJob>,
+}
+
+/// What a job that deploys is told of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DeployedByJob {
+    pub environment: String,
+    pub environment_type: String,
+    pub variables: BTreeMap<String, String>,
+    pub url: Option<String>,
+    pub version: String,
+    pub previous_version: Option<String>,
+    /// It brings back an earlier version.
+    #[serde(deserialize_with = "flag")]
+    pub is_rollback: bool,
+}
+
+/// SQLite has no booleans.
+fn flag<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(i64::deserialize(from)? != 0)
 }
 
 impl<C: Connection> Store<C> {
@@ -97,6 +121,17 @@ impl<C: Connection> Store<C> {
         Ok(())
     }
 
+    /// Puts off the end of a claim, where nobody else has taken the effect up since and it has not been done.
+    ///
+    /// # Errors
+    /// As every write.
+    pub async fn prolong_effect(&self, claimed: &Claimed, until: Timestamp) -> Result<bool, StoreError> {
+        let sql =
+            "UPDATE outbox SET due_at = ?3 WHERE id = ?1 AND attempts = ?2 AND done_at IS NULL RETURNING 1";
+        let parameters = vec![id(claimed.id), claimed.attempts.into(), text(until)];
+        Ok(!self.connection.query(sql, parameters).await?.is_empty())
+    }
+
     /// Whether any effect of the kind is due.
     ///
     /// # Errors
@@ -118,7 +153,12 @@ impl<C: Connection> Store<C> {
     ) -> Result<Option<DispatchJob>, StoreError> {
         let sql = "SELECT j.job_name, j.spec, s.stage_name,
             (SELECT json_group_array(id) FROM (SELECT id FROM steps WHERE job_id = j.id ORDER BY step_order)),
-            e.id, e.execution_number, p.id, p.pipeline_name, p.repository_url, e.context, r.url, j.status
+            e.id, e.execution_number, p.id, p.pipeline_name, p.repository_url, e.context, r.url, j.status,
+            (SELECT json_object('environment', v.environment_name, 'environment_type', v.environment_type,
+                'variables', json(v.environment_variables), 'url', v.deployment_url, 'version', d.version,
+                'previous_version', d.previous_version, 'is_rollback', d.rollback_of IS NOT NULL)
+              FROM deployments AS d JOIN deployment_environments AS v ON v.id = d.environment_id
+              WHERE d.stage_id = j.stage_id)
           FROM jobs AS j JOIN pipeline_stages AS s ON s.id = j.stage_id
             JOIN pipeline_executions AS e ON e.id = j.execution_id
             JOIN pipeline_configurations AS p ON p.id = e.pipeline_id
@@ -142,6 +182,7 @@ impl<C: Connection> Store<C> {
                 runner_id: runner,
                 runner_url: r.optional_text(10)?.map(str::to_owned),
                 status: r.parse(11)?,
+                deployment: r.optional_json(12)?,
             })
         };
         rows.first().map(read).transpose()

@@ -92,6 +92,16 @@ impl Connection for &Database {
     }
 }
 
+/// A database that several hold, for as long as they like.
+#[derive(Clone)]
+pub struct Shared(pub std::rc::Rc<Database>);
+
+impl Connection for Shared {
+    async fn query(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, DbError> {
+        (&*self.0).query(sql, parameters).await
+    }
+}
+
 /// The store over a database that is at the newest version.
 pub async fn migrated(database: &Database) -> Store<&Database> {
     migrate(&database).await.expect("the migrations run");

@@ -1,7 +1,7 @@
 //! A small real git repository in a folder of its own, gone when dropped.
 //!
 //! The same commits give the same ids on every machine: authors, dates and the hash are fixed, and no
-//! configuration of the machine or its user is read.
+//! configuration of the machine or its user is read. Only a repository of today has the dates of its making.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ const MAX_FOLDERS: u32 = 10_000;
 pub struct GitRepository {
     folder: PathBuf,
     commits: AtomicU64,
+    is_of_today: bool,
 }
 
 impl GitRepository {
@@ -28,7 +29,20 @@ impl GitRepository {
     /// # Errors
     /// Where the folder can't be made, or there is no `git`.
     pub fn new() -> io::Result<Self> {
-        let repository = Self { folder: new_folder()?, commits: AtomicU64::new(0) };
+        Self::make(false)
+    }
+
+    /// As [`GitRepository::new`], but its commits bear the time at which they are made: for what measures time from
+    /// a commit on.
+    ///
+    /// # Errors
+    /// As [`GitRepository::new`].
+    pub fn of_today() -> io::Result<Self> {
+        Self::make(true)
+    }
+
+    fn make(is_of_today: bool) -> io::Result<Self> {
+        let repository = Self { folder: new_folder()?, commits: AtomicU64::new(0), is_of_today };
         repository.git(&["init", "--quiet", "--initial-branch=main", "--object-format=sha1"])?;
         for (name, value) in [
             // As GitHub does: any commit can be fetched by its id.
@@ -166,6 +180,7 @@ impl GitRepository {
     fn output(&self, arguments: &[&str]) -> io::Result<Output> {
         let minutes = self.commits.load(Ordering::Relaxed);
         let date = format!("{} +0000", FIRST_COMMIT_SECONDS + 60 * minutes);
+        let dates = [("GIT_AUTHOR_DATE", &date), ("GIT_COMMITTER_DATE", &date)];
         let output = Command::new("git")
             .args(arguments)
             .current_dir(&self.folder)
@@ -177,10 +192,11 @@ impl GitRepository {
                 ("GIT_CONFIG_GLOBAL", "/dev/null"),
                 ("GIT_CONFIG_NOSYSTEM", "1"),
                 ("GIT_TERMINAL_PROMPT", "0"),
+                ("TZ", "UTC0"),
             ])
             .envs([("GIT_AUTHOR_NAME", AUTHOR_NAME), ("GIT_AUTHOR_EMAIL", AUTHOR_EMAIL)])
             .envs([("GIT_COMMITTER_NAME", AUTHOR_NAME), ("GIT_COMMITTER_EMAIL", AUTHOR_EMAIL)])
-            .envs([("GIT_AUTHOR_DATE", &date), ("GIT_COMMITTER_DATE", &date)])
+            .envs(dates.into_iter().filter(|_| !self.is_of_today))
             .stdin(Stdio::null())
             .output()?;
         if output.status.success() {

@@ -9,6 +9,8 @@ pub mod fake_github;
 pub mod git_repository;
 pub mod openapi;
 pub mod payload;
+#[cfg(feature = "platform")]
+pub mod platform;
 
 pub use fake_github::{FakeGitHub, RecordedRequest, StoredStatus};
 pub use git_repository::GitRepository;

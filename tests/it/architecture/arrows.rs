@@ -72,7 +72,9 @@ fn no_program_is_built_of_what_only_runs_as_wasm() {
         name == "penstock-guest"
             || packages.iter().any(|package| package.name == name && package.is_component())
     };
-    for package in packages.iter().filter(|package| level(package).is_none()) {
+    // The testkit's platform, for the tests of components, is behind a feature that no program asks for.
+    let programs = packages.iter().filter(|p| level(p).is_none() && p.name != "penstock-testkit");
+    for package in programs {
         let wrong: Vec<_> = package.needs().filter(|name| is_wasm_only(name)).collect();
         assert!(wrong.is_empty(), "{} needs {wrong:?}", package.name);
     }

@@ -31,13 +31,36 @@ fn promised() -> BTreeMap<String, Grants> {
         &["/api/v1/runners/...", "/api/v1/jobs/...", "/internal/tick"],
         &["sqlite default"],
         &["internal_token", "public_url", "runner_token", "secret_key"],
-        &["{{ runner_hosts }}", "http://forge.spin.internal"],
+        &["{{ runner_hosts }}", "http://approvals.spin.internal", "http://forge.spin.internal"],
+    );
+    let gates = grants(
+        &[
+            "/api/v1/executions/:id/quality-gates",
+            "/api/v1/executions/:id/test-results",
+            "/api/v1/jobs/:id/reports",
+            "/api/v1/quality-gates/...",
+        ],
+        &["sqlite default"],
+        &[],
+        &["http://scheduler.spin.internal"],
     );
     let forge = grants(
         &["private"],
         &["sqlite default", "kv default"],
         &["github_api_path", "github_api_url", "github_token", "public_url"],
         &["{{ github_api_url }}"],
+    );
+    let approvals = grants(
+        &["/api/v1/approvals/...", "/api/v1/deployments/...", "/api/v1/environments/..."],
+        &["sqlite default"],
+        &[],
+        &["{{ health_check_hosts }}", "http://scheduler.spin.internal"],
+    );
+    let metrics = grants(
+        &["/api/v1/analytics/...", "/api/v1/metrics", "/metrics"],
+        &["sqlite default", "kv default"],
+        &[],
+        &[],
     );
     let api = grants(
         &[
@@ -54,7 +77,15 @@ fn promised() -> BTreeMap<String, Grants> {
         &["admin_token", "public_url"],
         &["http://scheduler.spin.internal"],
     );
-    let all = [("webhooks", webhooks), ("scheduler", scheduler), ("forge", forge), ("api", api)];
+    let all = [
+        ("webhooks", webhooks),
+        ("scheduler", scheduler),
+        ("gates", gates),
+        ("forge", forge),
+        ("approvals", approvals),
+        ("metrics", metrics),
+        ("api", api),
+    ];
     all.into_iter().map(|(name, grants)| (name.to_owned(), grants)).collect()
 }
 

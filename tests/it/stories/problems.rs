@@ -185,7 +185,11 @@ fn a_run_that_can_not_be_started_by_hand_says_why() {
 #[test]
 fn what_this_version_does_not_do_yet_is_refused_by_name() {
     let at = installation();
-    for path in ["/api/v1/approvals", "/api/v1/environments", "/api/v1/metrics", "/api/v1/deployments"] {
-        problem(&at.api("GET", path, None), 501, "not_supported_yet");
+    for (method, path) in [
+        ("GET", &*format!("/api/v1/executions/{NOBODY}/artifacts")),
+        ("GET", "/api/v1/pipelines/templates"),
+        ("POST", "/api/v1/pipelines/import"),
+    ] {
+        problem(&at.api(method, path, None), 501, "not_supported_yet");
     }
 }

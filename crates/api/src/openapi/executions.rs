@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::operation::Operation;
 use super::refusals::{
-    ENDED, HANDED_ON, JSON_BODY, NOT_FOUND, NOT_NOW, ONCE, OVERTAKEN, QUERY, RETRY, START, STORE, STREAM,
-    TOKEN,
+    APPROVER, DEVELOPER, ENDED, HANDED_ON, JSON_BODY, NOT_FOUND, NOT_NOW, ONCE, OVERTAKEN, QUERY, RETRY,
+    START, STORE, STREAM, TOKEN,
 };
 use super::schemas::{Schemas, cursor, list_of, or_null, text};
 use super::shapes::{ExecutionChange, LogEnd, LogEvent};
@@ -41,7 +41,7 @@ fn execute(schemas: &mut Schemas, execution: &Value) -> Operation {
         .optional_body(schemas.asked::<Execute>())
         .success(201, "The new execution, queued or running.", [("execution", execution.clone())])
         .with_headers(201, &[("Idempotent-Replayed", "IdempotentReplayed")])
-        .refuses(&[JSON_BODY, ONCE, NOT_FOUND, OVERTAKEN, START, HANDED_ON, TOKEN, STORE])
+        .refuses(&[JSON_BODY, ONCE, NOT_FOUND, OVERTAKEN, START, HANDED_ON, DEVELOPER, TOKEN, STORE])
 }
 
 fn list_of_pipeline(schemas: &mut Schemas, execution: &Value) -> Operation {
@@ -107,7 +107,7 @@ fn cancel(execution: &Value) -> Operation {
     Operation::new("post", "/api/v1/executions/{id}/cancel", "cancelExecution", TAG, "Cancel an execution")
         .about("What waits never starts, and what runs is told to end. Takes no body.")
         .success(200, "The cancelled execution.", [("execution", execution.clone())])
-        .refuses(&[NOT_FOUND, ENDED, OVERTAKEN, HANDED_ON, TOKEN, STORE])
+        .refuses(&[NOT_FOUND, ENDED, OVERTAKEN, HANDED_ON, DEVELOPER, TOKEN, STORE])
 }
 
 fn retry(schemas: &mut Schemas, execution: &Value) -> Operation {
@@ -117,7 +117,7 @@ fn retry(schemas: &mut Schemas, execution: &Value) -> Operation {
         .optional_body(schemas.asked::<Retry>())
         .success(201, "The new execution.", [("execution", execution.clone())])
         .with_headers(201, &[("Idempotent-Replayed", "IdempotentReplayed")])
-        .refuses(&[JSON_BODY, ONCE, NOT_FOUND, OVERTAKEN, RETRY, HANDED_ON, TOKEN, STORE])
+        .refuses(&[JSON_BODY, ONCE, NOT_FOUND, OVERTAKEN, RETRY, HANDED_ON, DEVELOPER, TOKEN, STORE])
 }
 
 fn approve(execution: &Value) -> Operation {
@@ -130,7 +130,7 @@ fn approve(execution: &Value) -> Operation {
     )
     .about("An execution that is queued for `fork_approval` joins the others that wait. Takes no body.")
     .success(200, "The execution, now waiting for its turn or running.", [("execution", execution.clone())])
-    .refuses(&[NOT_FOUND, NOT_NOW, OVERTAKEN, HANDED_ON, TOKEN, STORE])
+    .refuses(&[NOT_FOUND, NOT_NOW, OVERTAKEN, HANDED_ON, APPROVER, TOKEN, STORE])
 }
 
 fn logs(schemas: &mut Schemas) -> Operation {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::operation::Operation;
-use super::refusals::{JSON_BODY, NAME_TAKEN, NOT_FOUND, ONCE, OVERTAKEN, QUERY, STORE, TOKEN};
+use super::refusals::{
+    ADMIN, DEVELOPER, JSON_BODY, NAME_TAKEN, NOT_FOUND, ONCE, OVERTAKEN, QUERY, STORE, TOKEN,
+};
 use super::schemas::{Schemas, cursor, list_of, or_null};
 use super::shapes::{Diagnostic, Plan};
 use crate::request::{CreatePipeline, UpdatePipeline, ValidatePipeline};
@@ -26,7 +28,7 @@ pub fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         Operation::new("delete", ONE, "deletePipeline", TAG, "Delete a pipeline")
             .about("Its executions stay readable, and its name is free again.")
             .success(200, "The pipeline as it was.", [("pipeline", pipeline)])
-            .refuses(&[NOT_FOUND, OVERTAKEN, TOKEN, STORE]),
+            .refuses(&[NOT_FOUND, OVERTAKEN, ADMIN, TOKEN, STORE]),
     ]
 }
 
@@ -50,7 +52,7 @@ fn create(schemas: &mut Schemas, pipeline: &Value) -> Operation {
         .body(schemas.asked::<CreatePipeline>())
         .success(201, "The new pipeline.", [("pipeline", pipeline.clone())])
         .with_headers(201, &[("Idempotent-Replayed", "IdempotentReplayed")])
-        .refuses(&[JSON_BODY, ONCE, NAME_TAKEN, OVERTAKEN, TOKEN, STORE])
+        .refuses(&[JSON_BODY, ONCE, NAME_TAKEN, OVERTAKEN, DEVELOPER, TOKEN, STORE])
 }
 
 fn validate(schemas: &mut Schemas) -> Operation {
@@ -65,7 +67,7 @@ fn validate(schemas: &mut Schemas) -> Operation {
         .about("Tells all that is wrong with the file at once. Nothing is kept and nothing is run.")
         .body(schemas.asked::<ValidatePipeline>())
         .success(200, "What there is to say of it; `plan` is null where there are errors.", members)
-        .refuses(&[JSON_BODY, TOKEN])
+        .refuses(&[JSON_BODY, DEVELOPER, TOKEN, STORE])
 }
 
 fn update(schemas: &mut Schemas, pipeline: &Value) -> Operation {
@@ -73,5 +75,5 @@ fn update(schemas: &mut Schemas, pipeline: &Value) -> Operation {
         .about("Members that are left out stay as they are.")
         .optional_body(schemas.asked::<UpdatePipeline>())
         .success(200, "The pipeline as it is now.", [("pipeline", pipeline.clone())])
-        .refuses(&[JSON_BODY, NOT_FOUND, NAME_TAKEN, OVERTAKEN, TOKEN, STORE])
+        .refuses(&[JSON_BODY, NOT_FOUND, NAME_TAKEN, OVERTAKEN, DEVELOPER, TOKEN, STORE])
 }

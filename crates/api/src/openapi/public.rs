@@ -52,7 +52,7 @@ fn cacheable(operation: Operation, description: &str, content: Value) -> Operati
             "Public where every pipeline of the repository has `public_status`; of the others, and of what is not \
              known here, a token is asked for. Up to one second old.",
         )
-        .for_whom_or_everybody("admin")
+        .for_whom_or_everybody("token")
         .query("branch", text(), "Only executions of this branch.")
         .optional_header("If-None-Match", text(), "ETags of answers that the client has.")
         .answers(200, description, content)

@@ -17,11 +17,21 @@ const fn later(status: u16, code: &'static str, when: &'static str) -> Refusal {
     Refusal { status, code, when, is_worth_another_try: true }
 }
 
-/// A token is asked for, and compared to a variable.
+/// A token is asked for.
 pub const TOKEN: &[Refusal] = &[
-    refusal(401, "unauthorized", "the token is missing or not known"),
-    refusal(503, "token_not_configured", "the server has no such token, so nobody may pass"),
+    refusal(401, "unauthorized", "the token is missing, not known, expired or revoked"),
+    refusal(503, "token_not_configured", "the server has no such token at all, so nobody may pass"),
 ];
+
+/// A token is asked for that the database knows, whatever its role.
+pub const ANY_ROLE: &[Refusal] =
+    &[refusal(401, "unauthorized", "the token is missing or not known, or no longer")];
+
+/// More is asked for than to read.
+pub const DEVELOPER: &[Refusal] =
+    &[refusal(403, "role_required", "the token's role is less than `developer`")];
+pub const APPROVER: &[Refusal] = &[refusal(403, "role_required", "the token's role is less than `approver`")];
+pub const ADMIN: &[Refusal] = &[refusal(403, "role_required", "the token's role is not `admin`")];
 
 /// A token is asked for that was derived from the server's key.
 pub const DERIVED_TOKEN: &[Refusal] = &[
@@ -32,6 +42,12 @@ pub const DERIVED_TOKEN: &[Refusal] = &[
 /// A token is made.
 pub const NO_KEY: &[Refusal] =
     &[refusal(503, "secret_key_not_configured", "the server has no key, so no token can be made or checked")];
+
+/// A token is asked for that the database knows, and that may do this much.
+pub const ROLE: &[Refusal] = &[
+    refusal(401, "unauthorized", "the token is missing, not known, or no longer good"),
+    refusal(403, "role_required", "the token's role is less than this needs"),
+];
 
 pub const STORE: &[Refusal] = &[
     refusal(500, "internal_error", "the fault is the server's; its log says more"),
@@ -81,7 +97,29 @@ pub const ONCE: &[Refusal] = &[
 pub const OVERTAKEN: &[Refusal] =
     &[refusal(409, "conflict", "somebody else changed it meanwhile; read it and try again")];
 
+/// What is answered once and kept nowhere can't be answered again.
+pub const NEVER_AGAIN: &[Refusal] = &[refusal(
+    400,
+    "idempotency_key_not_supported",
+    "the request bears an `Idempotency-Key`, and its answer is kept nowhere",
+)];
+
+pub const TOKEN_NAME_TAKEN: &[Refusal] =
+    &[refusal(409, "token_name_taken", "another token has this name and was not revoked")];
+
+pub const BOOTSTRAP_TOKEN: &[Refusal] = &[refusal(
+    409,
+    "bootstrap_token",
+    "it is the token of the variable `admin_token`, which ends when the variable is changed",
+)];
+
 pub const NAME_TAKEN: &[Refusal] = &[refusal(409, "pipeline_name_taken", "another pipeline has this name")];
+
+pub const ENVIRONMENT: &[Refusal] = &[
+    refusal(409, "environment_name_taken", "another environment has this name"),
+    refusal(409, "environment_name_in_use", "something was deployed there, or others name it"),
+    refusal(409, "too_many_environments", "there are 1000 already"),
+];
 
 /// The API hands the request on.
 pub const HANDED_ON: &[Refusal] = &[later(
@@ -146,4 +184,4 @@ pub const NO_SECRET: &[Refusal] = &[refusal(
 )];
 
 pub const NOT_READY: &[Refusal] =
-    &[later(503, "not_ready", "the database can't be opened; the log says why")];
+    &[later(503, "not_ready", "the database can't be opened, or not be written; the log says why")];

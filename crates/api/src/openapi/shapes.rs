@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use penstock_domain::{ExecutionStatus, Reason, RetryCause, StageType, WorkStatus};
+use penstock_domain::{
+    ApprovalStatus, ApprovalType, DeploymentStatus, DeploymentStrategy, ExecutionStatus, GateStatus, Reason,
+    RetryCause, StageType, WorkStatus,
+};
 use schemars::JsonSchema;
 
-use crate::runner::LogStream;
+use crate::runner::{LogStream, ReportRequest};
 use crate::schema::{Id, Time, Word};
 
 /// A registered runner.
@@ -70,8 +73,57 @@ pub struct PlannedStage {
     timeout_ms: Option<i64>,
     #[serde(skip_serializing_if = "is_default")]
     variables: BTreeMap<String, String>,
-    /// Side by side.
+    /// Decided when the jobs have ended.
+    #[serde(skip_serializing_if = "is_default")]
+    gates: Vec<PlannedGate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy: Option<PlannedDeploy>,
+    /// Side by side. None only where there are gates.
     jobs: Vec<PlannedJob>,
+}
+
+/// What has to hold of the reports.
+#[derive(JsonSchema)]
+pub struct PlannedGate {
+    /// Unique in its stage.
+    name: String,
+    /// `test_coverage`, `code_quality` or `custom`.
+    gate_type: String,
+    /// `line_coverage`, `branch_coverage`, `function_coverage`, `test_success_rate` (percent) or `failed_tests`.
+    metric: String,
+    /// `>`, `>=`, `<`, `<=`, `=` or `!=`.
+    operator: String,
+    threshold: f64,
+    /// Whether the stage fails with it.
+    blocker: bool,
+    /// Whether a person may let it pass.
+    overridable: bool,
+}
+
+/// What the jobs of a stage deploy, and where to.
+#[derive(JsonSchema)]
+pub struct PlannedDeploy {
+    environment: String,
+    /// `rolling` or `recreate`.
+    strategy: String,
+    /// Left out: the commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health_check: Option<HealthCheck>,
+}
+
+#[derive(JsonSchema)]
+pub struct HealthCheck {
+    url: String,
+    expect_status: u16,
+    /// Of one request.
+    timeout_ms: i64,
+    /// Between two requests.
+    interval_ms: i64,
+    attempts: u32,
+    /// Good answers in a row that are wanted.
+    successes: u32,
 }
 
 #[derive(JsonSchema)]
@@ -93,6 +145,9 @@ pub struct PlannedJob {
     checkout: bool,
     #[serde(skip_serializing_if = "is_default")]
     variables: BTreeMap<String, String>,
+    /// What the runner hands in when the steps have ended.
+    #[serde(skip_serializing_if = "is_default")]
+    reports: Vec<ReportRequest>,
     /// One after the other.
     steps: Vec<PlannedStep>,
 }
@@ -159,6 +214,91 @@ pub struct ExecutionChange {
     steps_of: Vec<ChangedSteps>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<ChangedStep>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<ChangedGate>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deployments: Vec<ChangedDeployment>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approvals: Vec<ChangedApproval>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedGate {
+    id: Id,
+    status: Word<GateStatus>,
+    /// What was measured.
+    actual: Option<f64>,
+    reasons: Vec<String>,
+    evaluated_at: Option<Time>,
+    override_reason: Option<String>,
+    overridden_by: Option<String>,
+    overridden_at: Option<Time>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedDeployment {
+    id: Id,
+    execution_id: Id,
+    stage_id: Id,
+    pipeline_id: Id,
+    environment_id: Id,
+    strategy: Word<DeploymentStrategy>,
+    version: String,
+    previous_version: Option<String>,
+    status: Word<DeploymentStatus>,
+    reason: Option<Word<Reason>>,
+    initiated_at: Time,
+    started_at: Option<Time>,
+    completed_at: Option<Time>,
+    rollback_of: Option<Id>,
+    rollback_triggered: bool,
+    rollback_reason: Option<String>,
+    rollback_completed_at: Option<Time>,
+    health_check_passed: Option<bool>,
+    deployed_by: Option<String>,
+    approved_by: Option<String>,
+    commit_at: Option<Time>,
+}
+
+#[derive(JsonSchema)]
+pub struct ChangedApproval {
+    id: Id,
+    execution_id: Id,
+    stage_id: Id,
+    deployment_id: Id,
+    environment_id: Id,
+    approval_type: Word<ApprovalType>,
+    status: Word<ApprovalStatus>,
+    requested_at: Time,
+    requested_by: Option<String>,
+    approved_at: Option<Time>,
+    approved_by: Option<String>,
+    rejected_at: Option<Time>,
+    rejected_by: Option<String>,
+    rejection_reason: Option<String>,
+    notes: Option<String>,
+    criteria: ApprovalCriteria,
+    votes: Vec<GivenVote>,
+    expires_at: Option<Time>,
+}
+
+/// What an approval asks for, as it was when it was requested.
+#[derive(JsonSchema)]
+pub struct ApprovalCriteria {
+    required: u32,
+    /// Empty: whoever has the role.
+    approvers: Vec<String>,
+    /// Who may not approve.
+    authors: Vec<String>,
+}
+
+#[derive(JsonSchema)]
+pub struct GivenVote {
+    by: String,
+    forge_login: Option<String>,
+    at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
 }
 
 #[derive(JsonSchema)]

@@ -21,11 +21,14 @@ pub const LOG_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// The server was reached and said no: asking again would not help.
 #[derive(Debug)]
-pub struct Refused(String);
+pub struct Refused {
+    status: u16,
+    text: String,
+}
 
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -66,10 +69,35 @@ impl Client {
         json(self.accepted(answer)?)
     }
 
+    /// None where the server says that there is no such thing.
+    pub fn find(&self, path: &str) -> Result<Option<Value>> {
+        match self.get(path) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.downcast_ref::<Refused>().is_some_and(|r| r.status == 404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        let request = self.agent.post(self.url(path)).config().timeout_global(Some(ANSWER_WITHIN)).build();
-        let request = self.authorized(request).header("Idempotency-Key", idempotency_key()?);
+        let request = self.posting(path).header("Idempotency-Key", idempotency_key()?);
         json(self.accepted(request.content_type("application/json").send(body.to_string()))?)
+    }
+
+    /// For what is answered once and never again.
+    pub fn post_without_key(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.posting(path);
+        json(self.accepted(request.content_type("application/json").send(body.to_string()))?)
+    }
+
+    fn posting(&self, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
+        let request = self.agent.post(self.url(path)).config().timeout_global(Some(ANSWER_WITHIN)).build();
+        self.authorized(request)
+    }
+
+    pub fn delete(&self, path: &str) -> Result<Value> {
+        let request = self.agent.delete(self.url(path)).config().timeout_global(Some(ANSWER_WITHIN)).build();
+        let answer = self.authorized(request).call();
+        json(self.accepted(answer)?)
     }
 
     /// An answer whose body is read as it comes.
@@ -122,7 +150,12 @@ impl Client {
         if status.as_u16() == 401 {
             text.push_str("\nGive a token by --token-file or the variable PENSTOCK_TOKEN.");
         }
-        if for_now { anyhow!(text) } else { Refused(text).into() }
+        if problem.code == "role_required" {
+            text.push_str(
+                "\nAsk somebody of that role, or give another token by --token-file or PENSTOCK_TOKEN.",
+            );
+        }
+        if for_now { anyhow!(text) } else { Refused { status: status.as_u16(), text }.into() }
     }
 }
 

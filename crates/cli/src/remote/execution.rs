@@ -1,6 +1,7 @@
 //! An execution as a person reads it: its head, its stages with their jobs, and what it waits for.
 
 use std::fmt::Write;
+use std::process::ExitCode;
 
 use serde::Deserialize;
 
@@ -13,6 +14,15 @@ pub struct ExecutionAnswer {
     #[serde(default)]
     pub stages: Vec<Stage>,
     pub why_waiting: Option<Wait>,
+    /// Where only its state was asked for.
+    pub progress: Option<Progress>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Progress {
+    pub percent: u32,
+    pub jobs_total: u32,
+    pub jobs_finished: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,8 +60,13 @@ pub struct Job {
 }
 
 impl Execution {
-    pub fn succeeded(&self) -> bool {
-        self.status == "succeeded"
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.status.as_str(), "queued" | "running")
+    }
+
+    /// For scripts that wait for it.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.status == "succeeded" { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
     pub fn line(&self, colour: bool) -> String {
@@ -90,7 +105,8 @@ impl ExecutionAnswer {
     }
 }
 
-fn state(status: &str, reason: Option<&str>, colour: bool) -> String {
+/// A state and its reason, in the colour of the state.
+pub fn state(status: &str, reason: Option<&str>, colour: bool) -> String {
     let status = terminal::status(&tame(status), colour);
     match reason {
         Some(reason) => format!("{status} ({})", tame(reason)),

@@ -18,7 +18,12 @@ use crate::terminal::tame;
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// With the backoff, about a minute without a server.
-const TRIES_MAX: u32 = 10;
+pub const TRIES_MAX: u32 = 10;
+
+/// How long to wait after so many tries that came to nothing.
+pub fn backoff(tries: u32) -> Duration {
+    (BACKOFF_FIRST * 2_u32.saturating_pow(tries)).min(BACKOFF_MAX)
+}
 
 /// Print an execution's logs
 #[derive(clap::Args)]
@@ -91,7 +96,7 @@ pub fn follow(client: &Client, execution: &str, selection: &Selection) -> Result
             _ if followed.lines > lines_before => tries = 0,
             _ => tries += 1,
         }
-        std::thread::sleep((BACKOFF_FIRST * 2_u32.saturating_pow(tries)).min(BACKOFF_MAX));
+        std::thread::sleep(backoff(tries));
     }
     let answer = client.get(&format!("/api/v1/executions/{}", path_part(execution)))?;
     serde_json::from_value(answer).context(UNREADABLE)

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::execution::{Execution, ExecutionAnswer};
-use super::{Server, path_part, print_json};
+use super::{Server, path_part, print_json, progress};
 use crate::terminal::stdout_takes_colour;
 
 /// Show an execution, or the latest ones
@@ -17,6 +17,9 @@ pub struct Arguments {
     /// How many of the latest
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
+    /// Show its stages until it ends; the exit code is then 1 unless it succeeds
+    #[arg(long, short, requires = "execution", conflicts_with = "json")]
+    follow: bool,
     /// Print the server's answer as it is
     #[arg(long)]
     json: bool,
@@ -27,6 +30,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let client = arguments.server.client()?;
     match &arguments.execution {
+        Some(execution) if arguments.follow => Ok(progress::follow(&client, execution)?.exit_code()),
         Some(execution) => {
             let answer = client.get(&format!("/api/v1/executions/{}", path_part(execution)))?;
             show(answer, arguments.json)

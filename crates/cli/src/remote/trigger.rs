@@ -2,19 +2,14 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use super::client::Client;
 use super::execution::ExecutionAnswer;
 use super::logs;
 use super::status::{UNREADABLE, show};
-use super::{Server, path_part};
-
-/// Pages of pipelines that are looked through for a name; 200 on each.
-const PAGES_MAX: usize = 100;
-/// Length of a UUID's text: what is not one is a name.
-const ID_LENGTH: usize = 36;
+use super::{Server, find_listed, is_id, path_part, progress};
 
 /// Start a pipeline
 #[derive(clap::Args)]
@@ -33,6 +28,9 @@ pub struct Arguments {
     /// Follow its logs; the exit code is then 1 unless it succeeds
     #[arg(long, short, conflicts_with = "json")]
     follow: bool,
+    /// Show its stages until it ends; the exit code is then 1 unless it succeeds
+    #[arg(long, short, conflicts_with_all = ["follow", "json"])]
+    wait: bool,
     /// Print the server's answer as it is
     #[arg(long)]
     json: bool,
@@ -45,14 +43,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let id = pipeline_id(&client, &arguments.pipeline)?;
     let path = format!("/api/v1/pipelines/{}/execute", path_part(&id));
     let answer = client.post(&path, &body(arguments))?;
-    if !arguments.follow {
+    if !arguments.follow && !arguments.wait {
         return show(answer, arguments.json);
     }
     let started: ExecutionAnswer = serde_json::from_value(answer).context(UNREADABLE)?;
+    if arguments.wait {
+        return Ok(progress::follow(&client, &started.execution.id)?.exit_code());
+    }
     eprintln!("{}", started.execution.line(crate::terminal::stderr_takes_colour()));
     let ended = logs::follow(&client, &started.execution.id, &logs::Selection::default())?;
     eprintln!("{}", ended.text(crate::terminal::stderr_takes_colour()));
-    Ok(if ended.execution.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ended.execution.exit_code())
 }
 
 /// Only what was said: what was not is the server's to decide.
@@ -67,21 +68,14 @@ fn body(arguments: &Arguments) -> Value {
 }
 
 fn pipeline_id(client: &Client, named: &str) -> Result<String> {
-    if named.len() == ID_LENGTH && named.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+    if is_id(named) {
         return Ok(named.to_owned());
     }
-    let mut after = String::new();
-    for _ in 0..PAGES_MAX {
-        let page = client.get(&format!("/api/v1/pipelines?limit=200{after}"))?;
-        let pipelines = page.get("pipelines").and_then(Value::as_array).context(UNREADABLE)?;
-        let found = pipelines.iter().find(|pipeline| pipeline["pipeline_name"] == named);
-        if let Some(id) = found.and_then(|pipeline| pipeline["id"].as_str()) {
-            return Ok(id.to_owned());
-        }
-        let Some(next) = page.get("next").and_then(Value::as_str) else { break };
-        after = format!("&after={}", path_part(next));
-    }
-    bail!("the server knows no pipeline named `{named}`, or this token may not see it")
+    let found = find_listed(client, "/api/v1/pipelines", "pipelines", |one| one["pipeline_name"] == named)?;
+    let found = found.with_context(|| {
+        format!("the server knows no pipeline named `{named}`, or this token may not see it")
+    })?;
+    Ok(found["id"].as_str().context(UNREADABLE)?.to_owned())
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
 use std::thread::JoinHandle;
 
 pub struct ScriptedServer {
@@ -39,6 +40,28 @@ fn serve(mut connection: TcpStream, answer: &str) -> String {
     request.push_str(std::str::from_utf8(&body).unwrap());
     connection.write_all(answer.as_bytes()).unwrap();
     request
+}
+
+/// Runs the command against the server.
+pub fn penstock(server: &ScriptedServer, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_penstock"))
+        .args(arguments)
+        .env("PENSTOCK_URL", &server.url)
+        .env("PENSTOCK_TOKEN", "s3cret")
+        .env_remove("http_proxy")
+        .env_remove("HTTP_PROXY")
+        .env_remove("ALL_PROXY")
+        .env_remove("all_proxy")
+        .output()
+        .unwrap()
+}
+
+pub fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+pub fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
 }
 
 /// A whole answer with a JSON body.

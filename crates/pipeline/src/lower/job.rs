@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use penstock_domain::RetryCause;
 
 use super::read::{At, Fields, Reader, Shape};
+use super::report;
 use super::step;
 use super::text::{Scope, condition, variables};
 use crate::definition::{Job, Step};
@@ -21,14 +22,24 @@ use crate::tree::{Span, shown};
 const RUN_IT: &str = "do it in a step with `run` until then";
 const SHAPE: Shape = Shape {
     what: "a job",
-    fields: &["name", "runs_on", "if", "variables", "env", "timeout", "retry", "checkout", "steps"],
+    fields: &[
+        "name",
+        "runs_on",
+        "if",
+        "variables",
+        "env",
+        "timeout",
+        "retry",
+        "checkout",
+        "reports",
+        "steps",
+    ],
     later: &[
         ("matrix", "write one job for each combination until then"),
         ("image", "choose a runner that has the tools by `runs_on` until then"),
         ("container", "choose a runner that has the tools by `runs_on` until then"),
         ("cache", RUN_IT),
         ("artifacts", RUN_IT),
-        ("reports", RUN_IT),
         ("services", RUN_IT),
         ("outputs", "pass files on through a store of your own until then"),
         ("needs", "jobs of one stage run side by side; put what has to wait into a stage with `depends_on`"),
@@ -37,8 +48,6 @@ const SHAPE: Shape = Shape {
             "jobs of one stage run side by side; put what has to wait into a stage with `depends_on`",
         ),
         ("strategy", "write one job for each combination until then"),
-        ("gates", RUN_IT),
-        ("deploy", RUN_IT),
         ("environment", "set `variables` until then"),
         ("secrets", "keep them on the runner until then"),
         ("permissions", "leave it out: a job gets no token of the forge"),
@@ -51,6 +60,11 @@ const SHAPE: Shape = Shape {
         ("uses", "write the job out until then"),
     ],
     instead: &[
+        ("gates", "they belong to a stage"),
+        ("deploy", "it belongs to the job's stage"),
+        ("report", "write `reports`"),
+        ("test_results", "write `reports: { junit: … }`"),
+        ("coverage", "write `reports: { lcov: … }`"),
         ("script", "write `steps:`, each with a `run`"),
         ("run", "write `steps:`, each with a `run`"),
         ("tags", "choose a runner by `runs_on`"),
@@ -88,6 +102,7 @@ pub(super) fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Opt
         timeout_ms: reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS),
         retry: fields.get("retry").map(|at| retry(reader, at)).unwrap_or_default(),
         checkout: fields.get("checkout").and_then(|at| reader.flag(&at, "`checkout`")).unwrap_or(true),
+        reports: fields.get("reports").map(|at| report::reports(reader, at)).unwrap_or_default(),
         steps: steps(reader, &fields, &scope),
     })
 }

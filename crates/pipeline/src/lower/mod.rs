@@ -1,9 +1,12 @@
 //! Tree to [`Definition`], by hand, so that every mistake is told at its place and all at once.
 
+mod deploy;
+mod gate;
 mod graph;
 mod job;
 mod on;
 mod read;
+mod report;
 mod stage;
 mod step;
 mod text;
@@ -30,12 +33,9 @@ const PIPELINE: Shape = Shape {
     later: &[
         ("schedule", "start it through the API from any scheduler until then"),
         ("matrix", "write one job for each combination until then"),
-        ("gates", RUN_IT),
-        ("deploy", RUN_IT),
-        ("environments", RUN_IT),
+        ("environments", "name one in a stage's `deploy`"),
         ("cache", RUN_IT),
         ("artifacts", RUN_IT),
-        ("reports", RUN_IT),
         ("services", RUN_IT),
         ("notifications", RUN_IT),
         ("inputs", "give parameters when starting it; each is a variable"),
@@ -52,6 +52,9 @@ const PIPELINE: Shape = Shape {
     instead: &[
         ("jobs", "jobs belong to stages: `stages: [{ name: build, jobs: […] }]`"),
         ("steps", "steps belong to jobs: `stages: [{ name: build, jobs: [{ name: app, steps: […] }] }]`"),
+        ("gates", "gates belong to a stage: `stages: [{ name: quality, gates: { … } }]`"),
+        ("deploy", "it belongs to a stage: `stages: [{ name: staging, deploy: { … }, jobs: […] }]`"),
+        ("reports", "they belong to the job whose steps write them"),
         ("triggers", "write `on`"),
         ("trigger", "write `on`"),
         ("workflow", "write `on`"),

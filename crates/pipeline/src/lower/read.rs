@@ -49,6 +49,17 @@ pub(super) struct Shape {
     pub instead: &'static [(&'static str, &'static str)],
 }
 
+/// What a value may be: one of a closed list.
+pub(super) struct Words {
+    /// Such as `` `strategy` ``.
+    pub what: &'static str,
+    pub known: &'static [&'static str],
+    /// Known by name, not there yet.
+    pub later: &'static [&'static str],
+    /// What to do instead of those.
+    pub until_then: &'static str,
+}
+
 /// A mapping whose keys have been looked at.
 pub(super) struct Fields<'t> {
     at: At<'t>,
@@ -197,10 +208,30 @@ impl Reader<'_> {
         if crate::template::has_expressions(text) {
             let message = format!("{what} can't hold `${{{{ }}}}`");
             self.error(at, code::INTERPOLATION_NOT_ALLOWED, message)
-                .hint("it is filled in within `variables` and `run` only");
+                .hint("it is filled in within `variables`, `run` and `version` only");
             return None;
         }
         Some(text)
+    }
+
+    /// A word of a closed list.
+    pub fn word(&mut self, at: &At<'_>, words: &Words) -> Option<&'static str> {
+        let Words { what, known, later, until_then } = words;
+        let word = self.literal(at, what)?;
+        if let Some(known) = known.iter().find(|known| **known == word) {
+            return Some(known);
+        }
+        if later.contains(&word) {
+            let message = format!("{what} `{word}` is not supported yet");
+            self.error(at, code::NOT_SUPPORTED_YET, message).hint(*until_then);
+            return None;
+        }
+        let hint = match nearest(word, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        self.error(at, code::UNKNOWN_VALUE, format!("{what} can't be `{}`", shown(word))).hint(hint);
+        None
     }
 
     pub fn flag(&mut self, at: &At<'_>, what: &str) -> Option<bool> {
@@ -248,6 +279,23 @@ impl Reader<'_> {
         }
     }
 
+    pub fn number(&mut self, at: &At<'_>, what: &str, min: f64, max: f64) -> Option<f64> {
+        let text = at.scalar().map(|scalar| scalar.text.as_str());
+        match text.and_then(|text| text.parse::<f64>().ok()) {
+            Some(n) if (min..=max).contains(&n) => Some(n),
+            Some(_) => {
+                self.error(at, code::OUT_OF_RANGE, format!("{what} has to be from {min} to {max}")).done();
+                None
+            }
+            None => {
+                let percent = text.is_some_and(|text| text.ends_with('%'));
+                let hint = percent.then(|| "leave the `%` out".to_owned());
+                self.wrong_type(at, what, "a number").hint_if_any(hint);
+                None
+            }
+        }
+    }
+
     pub fn timeout_ms(&mut self, at: Option<At<'_>>) -> Option<i64> {
         self.duration_ms(&at?, "`timeout`", MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)
     }
@@ -279,19 +327,15 @@ impl Reader<'_> {
     /// A name of a pipeline, stage or job: it shows in statuses, links and expressions.
     pub fn name(&mut self, at: &At<'_>, what: &str) -> Option<String> {
         let text = self.literal(at, what)?;
-        let message = if text.chars().count() > MAX_NAME_CHARS {
-            format!("{what} can have at most {MAX_NAME_CHARS} characters")
-        } else if !text.starts_with(char::is_alphanumeric) {
-            format!("{what} has to begin with a letter or a digit")
-        } else if let Some(c) = text.chars().find(|c| !is_name_char(*c)) {
-            format!("{what} can't hold `{}`", c.escape_default())
-        } else if text.ends_with(' ') {
-            format!("{what} can't end with a blank")
-        } else {
-            return Some(text.to_owned());
-        };
-        self.error(at, code::BAD_NAME, message)
-            .hint("use letters, digits, blanks and `_ - . / : ( ) + , & # @`");
+        let Some(message) = objection(text, what) else { return Some(text.to_owned()) };
+        self.error(at, code::BAD_NAME, message).hint(NAME_HINT);
+        None
+    }
+
+    /// A name that is a key of a mapping.
+    pub fn key_name(&mut self, key: &Key, path: &Path<'_>, what: &str) -> Option<String> {
+        let Some(message) = objection(&key.text, what) else { return Some(key.text.clone()) };
+        self.out.error(key.span, path.to_string(), code::BAD_NAME, message).hint(NAME_HINT);
         None
     }
 
@@ -299,6 +343,23 @@ impl Reader<'_> {
     pub fn duplicate(&mut self, at: &At<'_>, what: &str, name: &str, first: Span) {
         let message = format!("{what} `{name}` is here already, on line {}", first.line);
         self.error(at, code::DUPLICATE_NAME, message).hint("call one of them something else");
+    }
+}
+
+const NAME_HINT: &str = "use letters, digits, blanks and `_ - . / : ( ) + , & # @`";
+
+/// Why a text can't be a name.
+fn objection(text: &str, what: &str) -> Option<String> {
+    if text.chars().count() > MAX_NAME_CHARS {
+        Some(format!("{what} can have at most {MAX_NAME_CHARS} characters"))
+    } else if !text.starts_with(char::is_alphanumeric) {
+        Some(format!("{what} has to begin with a letter or a digit"))
+    } else if let Some(c) = text.chars().find(|c| !is_name_char(*c)) {
+        Some(format!("{what} can't hold `{}`", c.escape_default()))
+    } else if text.ends_with(' ') {
+        Some(format!("{what} can't end with a blank"))
+    } else {
+        None
     }
 }
 

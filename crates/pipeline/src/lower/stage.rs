@@ -1,4 +1,4 @@
-//! A stage: jobs that run side by side, after the stages that it depends on.
+//! A stage: jobs that run side by side, after the stages that it depends on, and what is decided when they ended.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use penstock_domain::StageType;
 use super::job::{self, level_variables};
 use super::read::{At, Fields, Reader, Shape};
 use super::text::{Scope, condition};
+use super::{deploy, gate};
 use crate::definition::{Job, Stage};
 use crate::diagnostic::code;
 use crate::expression::names::Site;
@@ -14,14 +15,10 @@ use crate::limits::{MAX_JOBS, MAX_STAGES};
 use crate::suggest::nearest;
 use crate::tree::{Span, Value, shown};
 
-const RUN_IT: &str = "do it in a job with `run` until then";
 const SHAPE: Shape = Shape {
     what: "a stage",
-    fields: &["name", "type", "depends_on", "if", "timeout", "variables", "env", "jobs"],
+    fields: &["name", "type", "depends_on", "if", "timeout", "variables", "env", "gates", "deploy", "jobs"],
     later: &[
-        ("gates", RUN_IT),
-        ("deploy", RUN_IT),
-        ("environment", "set `variables` until then"),
         ("approval", "start the stage's pipeline by hand until then"),
         ("approvals", "start the stage's pipeline by hand until then"),
         ("matrix", "write one job for each combination until then"),
@@ -33,6 +30,11 @@ const SHAPE: Shape = Shape {
     ],
     instead: &[
         ("needs", "write `depends_on`"),
+        ("environment", "write `deploy: { environment: … }`"),
+        ("deployment", "write `deploy`"),
+        ("quality_gates", "write `gates`"),
+        ("health_check", "it belongs to `deploy`"),
+        ("reports", "they belong to the job whose steps write them"),
         ("steps", "put them into a job: `jobs: [{ name: …, steps: […] }]`"),
         ("run", "put it into a job: `jobs: [{ name: …, steps: [{ run: … }] }]`"),
         ("image", "it belongs to a job"),
@@ -67,31 +69,72 @@ pub(super) fn stage(
     let dependencies = fields.get("depends_on").map(|at| dependencies(reader, at)).unwrap_or_default();
     let mut scope = scope.within();
     let variables = level_variables(reader, &fields, &mut scope);
+    let gates = fields.get("gates").map(|at| gate::gates(reader, at)).unwrap_or_default();
+    let deploy = fields.get("deploy").and_then(|at| deploy::deploy(reader, at, &scope));
+    check_purpose(reader, &fields, given);
     let stage = Stage {
-        stage_type: given.unwrap_or_else(|| infer_type(&name)),
+        stage_type: given.unwrap_or_else(|| natural_type(&fields, &name)),
         name,
         depends_on: dependencies.iter().map(|(name, ..)| name.clone()).collect(),
         condition: condition(reader, fields.get("if"), Site::Work, &scope),
         timeout_ms: reader.timeout_ms(fields.get("timeout")),
         variables,
+        gates,
+        deploy,
         jobs: jobs(reader, &fields, &scope, jobs_so_far),
     };
     let span = fields.get("name").map_or(at.node.span, |at| at.node.span);
     Some(Lowered { stage, span, pointer: at.path.to_string(), dependencies })
 }
 
+/// A stage checks what was built, or deploys it; and what it is called fits what it does.
+fn check_purpose(reader: &mut Reader<'_>, fields: &Fields<'_>, given: Option<StageType>) {
+    if fields.get("deploy").is_none() {
+        return;
+    }
+    if let (Some(_), Some(key)) = (fields.get("gates"), fields.key("deploy")) {
+        let message = "a stage has `gates` or `deploy`, not both".to_owned();
+        reader
+            .out
+            .error(key.span, fields.pointer("deploy"), code::CONFLICT, message)
+            .hint("put the gates into a stage of their own, and let this one depend on it");
+    }
+    if let (Some(wrong), Some(at)) = (given.filter(|t| *t != StageType::Deploy), fields.get("type")) {
+        let message = format!("a stage with `deploy` is of type `deploy`, not `{wrong}`");
+        reader.error(&at, code::CONFLICT, message).hint("leave `type` out");
+    }
+}
+
+/// The type of a stage that says none.
+fn natural_type(fields: &Fields<'_>, name: &str) -> StageType {
+    if fields.get("deploy").is_some() {
+        StageType::Deploy
+    } else if fields.get("gates").is_some() && fields.get("jobs").is_none_or(|jobs| is_empty_list(&jobs)) {
+        StageType::QualityCheck
+    } else {
+        infer_type(name)
+    }
+}
+
+fn is_empty_list(at: &At<'_>) -> bool {
+    matches!(&at.node.value, Value::List(list) if list.is_empty())
+}
+
 fn jobs(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>, so_far: &mut usize) -> Vec<Job> {
-    const HINT: &str = "write `jobs:`, and below it `- name: …` with `steps` for each";
-    if fields.get("jobs").is_none()
-        && ["gates", "deploy"].into_iter().any(|later| fields.key(later).is_some())
-    {
+    let hint = if fields.get("deploy").is_some() {
+        "write `jobs:`, whose steps deploy; `deploy` says only what and where"
+    } else {
+        "write `jobs:`, and below it `- name: …` with `steps` for each"
+    };
+    let may_have_none = fields.get("gates").is_some() && fields.get("deploy").is_none();
+    if may_have_none && fields.get("jobs").is_none_or(|jobs| is_empty_list(&jobs)) {
         return vec![];
     }
-    let Some(at) = fields.need(reader, "jobs", &SHAPE, HINT) else { return vec![] };
-    if matches!(&at.node.value, Value::List(list) if list.is_empty()) {
-        reader.error(&at, code::MISSING_FIELD, "a stage needs at least one job").hint(HINT);
+    let Some(at) = fields.need(reader, "jobs", &SHAPE, hint) else { return vec![] };
+    if is_empty_list(&at) {
+        reader.error(&at, code::MISSING_FIELD, "a stage needs at least one job").hint(hint);
     }
-    let items = reader.items(&at, "`jobs`", MAX_JOBS, HINT);
+    let items = reader.items(&at, "`jobs`", MAX_JOBS, hint);
     if *so_far <= MAX_JOBS && *so_far + items.len() > MAX_JOBS {
         let message = format!("a pipeline can have at most {MAX_JOBS} jobs, and there are more from here on");
         reader.error(&at, code::LIMIT, message).hint("split the pipeline");

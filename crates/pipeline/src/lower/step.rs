@@ -26,12 +26,12 @@ const SHAPE: Shape = Shape {
         ("image", "choose a runner that has the tools by the job's `runs_on` until then"),
         ("cache", WRITE_RUN),
         ("artifacts", WRITE_RUN),
-        ("reports", WRITE_RUN),
         ("secrets", "keep them on the runner until then"),
         ("environment", "write `variables`"),
         ("description", "write `name`"),
     ],
     instead: &[
+        ("reports", "it belongs to the job"),
         ("script", "write `run`"),
         ("command", "write `run`"),
         ("commands", "write `run: |` with one command on each line"),

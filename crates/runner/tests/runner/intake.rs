@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use penstock_api::runner::ReportRequest;
 use penstock_domain::WorkStatus;
 
 use crate::agent::{self, Scratch, eventually};
@@ -41,7 +42,13 @@ async fn a_job_that_can_not_be_run_is_refused_with_the_reason() {
     nowhere.callback_url = "ftp://x".into();
     let mut big = base.clone();
     big.secrets.insert("BIG".into(), "x".repeat(1 << 20));
-    for bad in [bad_name, nul, many, nowhere, big] {
+    let report =
+        |path: &str| ReportRequest { format: "junit".into(), path: path.to_owned(), test_type: None };
+    let mut searching = base.clone();
+    searching.reports = vec![report("*.xml"); 1_000];
+    let mut long = base.clone();
+    long.reports = vec![report(&"x".repeat(10_000))];
+    for bad in [bad_name, nul, many, nowhere, big, searching, long] {
         let (status, body) = runner.send("/v1/jobs", &bad, "token-1").await;
         assert_eq!(status, 400, "{body}");
         assert!(body.contains("invalid_job"), "{body}");

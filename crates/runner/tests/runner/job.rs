@@ -33,6 +33,7 @@ pub fn job(plane: &Plane, commands: &[&str]) -> JobRequest {
         environment: JobEnvironment::default(),
         steps: commands.iter().enumerate().map(|(index, run)| step(index, run)).collect(),
         secrets: BTreeMap::new(),
+        reports: vec![],
         timeout_seconds: 600,
         callback_url: plane.url(),
     }

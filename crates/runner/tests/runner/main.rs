@@ -10,4 +10,5 @@ mod intake;
 mod job;
 mod lifetime;
 mod plane;
+mod reports;
 mod steps;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -35,6 +36,12 @@ pub struct State {
     pub forgets: bool,
     /// So many call backs are taken and then not answered.
     pub swallow_answers: u32,
+    /// No report is taken: 503.
+    pub is_busy_with_reports: bool,
+    /// The lease is lost when the first report comes.
+    pub loses_lease_at_report: bool,
+    /// What is answered to the reports of these paths.
+    pub refused_reports: HashMap<String, Problem>,
     pub heartbeat_seconds: u32,
     pub lease_seconds: u32,
     /// Requests are read, and nothing comes back.
@@ -46,13 +53,27 @@ pub struct State {
 pub struct Told {
     pub lines: BTreeMap<u64, LogLine>,
     pub events: Vec<JobEvent>,
-    /// `logs` and `events`, each call back in order.
+    /// By path and type.
+    pub reports: BTreeMap<(String, String), HandedIn>,
+    /// Calls that bore a report, whatever was answered.
+    pub report_calls: usize,
+    /// How many reports were here when the end was told.
+    pub reports_at_end: usize,
+    /// `logs`, `reports` and `events`, each call back that was taken in order.
     pub calls: Vec<String>,
     pub cancel: bool,
     pub lease_lost: bool,
     pub heartbeats: usize,
     /// Call backs that came with the lease lost.
     pub fenced: usize,
+}
+
+/// A report as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedIn {
+    pub test_type: String,
+    pub content_type: String,
+    pub body: String,
 }
 
 impl Told {
@@ -228,7 +249,13 @@ async fn answer(
             Ok(claim(id, waits, &state, &changed).await)
         }
         ["jobs", id, what] => {
-            call_back(id.parse().unwrap(), what, &bearer, &body, &mut state.lock().unwrap())
+            let id = id.parse().unwrap();
+            let mut state = state.lock().unwrap();
+            let refusal = (*what == "reports").then(|| refuse_report(id, &parts, &mut state)).flatten();
+            match refusal {
+                Some(problem) => Ok(self::problem(&problem)),
+                None => call_back(id, what, &bearer, &parts, &body, &mut state),
+            }
         }
         _ => Ok(problem(&Problem::not_found("route"))),
     };
@@ -283,6 +310,7 @@ fn call_back(
     id: JobId,
     what: &str,
     bearer: &str,
+    parts: &Parts,
     body: &[u8],
     state: &mut State,
 ) -> Result<Answer, std::io::Error> {
@@ -307,6 +335,7 @@ fn call_back(
                 .into_iter()
                 .for_each(|e| take_event(told, e));
         }
+        "reports" => take_report(told, parts, body),
         other => panic!("{other} is no call back"),
     }
     told.calls.push(what.to_owned());
@@ -316,6 +345,36 @@ fn call_back(
         return Err(std::io::Error::other("the answer is lost on its way"));
     }
     Ok(json(&serde_json::json!({ "success": true, "cancel": cancel })))
+}
+
+/// What the test wants to be answered instead.
+fn refuse_report(id: JobId, parts: &Parts, state: &mut State) -> Option<Problem> {
+    let told = state.jobs.entry(id).or_default();
+    told.report_calls += 1;
+    told.lease_lost |= state.loses_lease_at_report;
+    if state.is_busy_with_reports {
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        return Some(Problem::new(busy, "busy", "Busy", "not now"));
+    }
+    state.refused_reports.get(&query(parts, "path")).cloned()
+}
+
+fn take_report(told: &mut Told, parts: &Parts, body: &[u8]) {
+    assert!(told.end().is_none(), "a report comes after the end");
+    let handed_in = HandedIn {
+        test_type: query(parts, "test_type"),
+        content_type: parts.headers["content-type"].to_str().unwrap().to_owned(),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    };
+    let key = (query(parts, "path"), query(parts, "type"));
+    if let Some(earlier) = told.reports.insert(key, handed_in.clone()) {
+        assert_eq!(earlier, handed_in, "a report that is sent again is the same");
+    }
+}
+
+fn query(parts: &Parts, name: &str) -> String {
+    let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    pairs.into_owned().find(|(key, _)| key == name).expect("the query has it").1
 }
 
 fn take_line(told: &mut Told, line: &str) {
@@ -328,6 +387,7 @@ fn take_line(told: &mut Told, line: &str) {
 fn take_event(told: &mut Told, event: JobEvent) {
     if !told.events.contains(&event) {
         assert!(told.end().is_none(), "{event:?} comes after the end");
+        told.reports_at_end = told.reports.len();
         told.events.push(event);
     }
 }

@@ -30,6 +30,9 @@ fn a_guard_on_another_subject_is_held_too() {
         target: None,
         variables: Default::default(),
         from_fork: false,
+        authors: vec![],
+        commit_at: None,
+        takes_back: None,
     };
     let work = penstock_engine::Work::Broken { error_details: "no".into() };
     let new =

@@ -17,6 +17,8 @@ pub struct World<'a> {
     pub database: &'a Database,
     pub pipeline: PipelineId,
     pub runner: RunnerId,
+    /// Their names.
+    pub environments: std::cell::RefCell<Vec<String>>,
     now: Cell<i64>,
     drawn: Cell<u64>,
 }
@@ -30,6 +32,7 @@ impl<'a> World<'a> {
             database,
             pipeline: PipelineId(id(1)),
             runner: RunnerId(id(2)),
+            environments: Default::default(),
             now: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),
         };
@@ -68,6 +71,18 @@ impl<'a> World<'a> {
         let runner =
             Runner { id, name, labels: vec!["linux".into()], capacity, url: Some("http://r".into()) };
         now_or_never(self.store.register_runner(&runner, self.now())).unwrap();
+    }
+
+    /// An environment with these columns beside those that it must have.
+    pub fn environment(&self, name: &str, columns: &str, values: &str) {
+        let n = self.environments.borrow().len() as u8 + 10;
+        let id = penstock_domain::id::uuid_v7(Timestamp::from_millis(1), [n; 10]);
+        let sql = format!(
+            "INSERT INTO deployment_environments (id, environment_name, environment_type, created_by, created_at,
+             updated_at{columns}) VALUES ('{id}', '{name}', 'production', 'admin', 'now', 'now'{values})"
+        );
+        self.database.raw().execute(&sql, []).unwrap();
+        self.environments.borrow_mut().push(name.to_owned());
     }
 
     pub fn now(&self) -> Timestamp {
@@ -110,6 +125,9 @@ impl<'a> World<'a> {
             target: None,
             variables: Default::default(),
             from_fork: false,
+            authors: vec!["ada".into()],
+            commit_at: None,
+            takes_back: None,
         };
         self.launch(NewExecution {
             origin: Origin::default(),
@@ -120,7 +138,10 @@ impl<'a> World<'a> {
     }
 
     pub fn launch(&self, new: NewExecution) -> ExecutionId {
-        let state = now_or_never(self.store.pipeline_state(self.pipeline)).unwrap().unwrap();
+        let mut state = now_or_never(self.store.pipeline_state(self.pipeline)).unwrap().unwrap();
+        let names: Vec<_> = self.environments.borrow().iter().cloned().collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        state.environments = now_or_never(self.store.environments_of(self.pipeline, &names)).unwrap();
         let (id, decision) = create(new, &state, &self.moment()).unwrap();
         self.commit(id, &decision).unwrap();
         id

@@ -5,9 +5,12 @@ use std::future::Future;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use penstock_api::problem::Problem;
-use penstock_guest::{Answer, Failure, Platform, Response, ResponseBody, text};
 use penstock_store::Remembered;
 use sha2::{Digest, Sha256};
+
+use crate::failure::{Answer, Failure};
+use crate::ports::Platform;
+use crate::respond::{Response, ResponseBody, text};
 
 const HEADER: &str = "idempotency-key";
 const MAX_KEY_BYTES: usize = 255;
@@ -15,6 +18,9 @@ const MAX_KEY_BYTES: usize = 255;
 const ABANDONED_MS: i64 = 60_000;
 
 /// Does the work once for each key. Answers below 500 are kept.
+///
+/// # Errors
+/// Those of the work; 409 while the first request with the key is under way, 422 where the key was another request's.
 pub async fn answer_once<F: Future<Output = Answer>>(
     platform: &impl Platform,
     headers: &HeaderMap,

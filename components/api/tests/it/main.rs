@@ -1,0 +1,7 @@
+//! The handlers on a real SQLite, natively.
+#![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
+
+mod access;
+mod asking;
+mod bootstrap;
+mod tokens;
