@@ -10,6 +10,19 @@ fn ids(answer: &Value) -> Vec<String> {
 }
 
 #[test]
+fn a_step_is_told_the_number_of_its_own_execution() {
+    let at = Installation::start();
+    let project =
+        Project::in_database(&at, &one_job(&["echo this is ${{ number }}, as $PENSTOCK_EXECUTION_NUMBER"]));
+    for number in 1..=2 {
+        let id = project.start();
+        assert_eq!(at.ended(&id)["execution"]["status"], "succeeded");
+        let log = at.api("GET", &format!("/api/v1/executions/{id}/logs"), None).text();
+        assert!(log.contains(&format!("this is {number}, as {number}")), "{log}");
+    }
+}
+
+#[test]
 fn executions_are_listed_newest_first_narrowed_and_by_pages() {
     let at = Installation::start();
     let project = Project::in_database(&at, &one_job(&["test \"$FINE\" = yes"]));

@@ -2,15 +2,19 @@
 
 mod cancel;
 mod definitions;
+mod deployments;
 mod duplicates;
 mod examples;
 mod executions;
+mod figures;
 mod filters;
 mod forge_faults;
 mod forks;
+mod gates;
 mod health;
 mod idempotency;
 mod logs;
+mod people;
 mod problems;
 mod push;
 mod queue;
