@@ -11,6 +11,7 @@ use crate::world::Delivery;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+#[derive(Clone)]
 pub struct Api {
     agent: Agent,
     pub url: String,
@@ -38,6 +39,12 @@ impl Api {
         self
     }
 
+    /// The same server, asked by somebody else.
+    #[must_use]
+    pub fn by(&self, token: &str) -> Self {
+        Self::new(&self.url, Some(token))
+    }
+
     pub fn is_ready(&self) -> bool {
         let answer = self.agent.get(format!("{}/readyz", self.url)).call();
         answer.is_ok_and(|answer| answer.status().as_u16() == 200)
@@ -52,6 +59,26 @@ impl Api {
         let request = self.agent.post(format!("{}{path}", self.url)).header("Authorization", self.bearer());
         let answer = request.content_type("application/json").send(body.to_string());
         accepted(answer.with_context(|| format!("POST {path}"))?, path)
+    }
+
+    /// What is refused, and why.
+    pub fn refusal(&self, path: &str, body: &Value) -> Result<String> {
+        let request = self.agent.post(format!("{}{path}", self.url)).header("Authorization", self.bearer());
+        let answer = request.content_type("application/json").send(body.to_string());
+        let mut answer = answer.with_context(|| format!("POST {path}"))?;
+        let status = answer.status();
+        let text = answer.body_mut().read_to_string().with_context(|| format!("{path} broke off"))?;
+        ensure!(status.is_client_error(), "{path} should be refused, and answers {status}: {text}");
+        let problem: Value =
+            serde_json::from_str(&text).with_context(|| format!("{path} answers no JSON"))?;
+        Ok(problem["detail"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What a service beside the server says, whatever its status.
+    pub fn read(&self, url: &str) -> Result<String> {
+        let mut answer = self.agent.get(url).call().with_context(|| format!("GET {url}"))?;
+        let text = answer.body_mut().read_to_string().with_context(|| format!("{url} broke off"))?;
+        Ok(text.trim().to_owned())
     }
 
     /// Sends a webhook; the answer says what became of it.

@@ -3,7 +3,7 @@
 //! The logs are those of `penstock logs -f`, which is what a person would run.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -13,21 +13,28 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::api::Api;
-use crate::story::text;
+use crate::print::{coloured, list, say, text};
 
-/// The demo's jobs take about two seconds.
+/// The longest takes about four seconds, most of them for its health check.
 const ENDS_WITHIN: Duration = Duration::from_secs(120);
 /// From the execution's end to the last line of its logs.
 const LOGS_END_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// Shows the execution until it has ended, and gives how it stands then.
-pub fn execution(api: &Api, penstock: &Path, id: &str, sent: Instant) -> Result<Value> {
+/// Shows the execution until it has ended, and gives how it stands then. `seen` gets each look at it.
+pub fn execution(
+    api: &Api,
+    penstock: &Path,
+    id: &str,
+    sent: Instant,
+    mut seen: impl FnMut(&Value) -> Result<()>,
+) -> Result<Value> {
     let logs = Logs::follow(api, penstock, id, sent)?;
     let mut shown = Shown { sent, states: BTreeMap::new() };
     let ended = loop {
         let answer = api.get(&format!("/api/v1/executions/{id}"))?;
         shown.look(&answer);
+        seen(&answer)?;
         if !matches!(text(&answer["execution"], "status"), "queued" | "running") {
             break answer["execution"].clone();
         }
@@ -50,18 +57,19 @@ struct Shown {
 
 impl Shown {
     fn look(&mut self, answer: &Value) {
-        let stages = answer["stages"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let jobs = || stages.iter().flat_map(|stage| stage["jobs"].as_array()).flatten();
+        let stages = list(answer, "stages");
+        let jobs = || stages.iter().flat_map(|stage| list(stage, "jobs"));
         let ended = jobs().filter(|job| !matches!(text(job, "status"), "pending" | "running")).count();
         let progress = format!("{ended} of {} jobs", jobs().count());
         for stage in stages {
             let name = text(stage, "stage_name");
             // A stage begins before its jobs, and ends after them.
             let begins = text(stage, "status") == "running";
+            self.wait(name, stage);
             if begins {
                 self.change(name, stage, &progress);
             }
-            for job in stage["jobs"].as_array().into_iter().flatten() {
+            for job in list(stage, "jobs") {
                 self.change(&format!("{name} / {}", text(job, "name")), job, &progress);
             }
             if !begins {
@@ -70,40 +78,34 @@ impl Shown {
         }
     }
 
-    fn change(&mut self, name: &str, of: &Value, progress: &str) {
-        let status = text(of, "status");
-        if status == "pending" || self.states.get(name).is_some_and(|shown| shown == status) {
+    /// What the stage waits for, beside other stages: those are seen.
+    fn wait(&mut self, name: &str, stage: &Value) {
+        let why = &stage["why_waiting"];
+        let reason = text(why, "reason");
+        if matches!(reason, "" | "dependency_pending") || !self.is_new(&format!("{name} waits"), reason) {
             return;
         }
-        self.states.insert(name.to_owned(), status.to_owned());
+        say(self.sent, &format!("{name:<18} {} {}", coloured("waiting", "waiting"), text(why, "message")));
+    }
+
+    fn is_new(&mut self, name: &str, state: &str) -> bool {
+        self.states.insert(name.to_owned(), state.to_owned()).is_none_or(|shown| shown != state)
+    }
+
+    fn change(&mut self, name: &str, of: &Value, progress: &str) {
+        let status = text(of, "status");
+        if status == "pending" || !self.is_new(name, status) {
+            return;
+        }
         let reason = of["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
         say(self.sent, &format!("{name:<18} {} {progress}", coloured(status, &format!("{status}{reason}"))));
     }
 }
 
-/// Padded, and on a terminal in the colour of what the status means.
-fn coloured(status: &str, words: &str) -> String {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let code = match status {
-        "succeeded" => "32",
-        "failed" | "cancelled" => "31",
-        _ => "36",
-    };
-    if refused || !std::io::stdout().is_terminal() {
-        format!("{words:<12}")
-    } else {
-        format!("\u{1b}[{code}m{words:<12}\u{1b}[0m")
-    }
-}
-
-fn say(sent: Instant, line: &str) {
-    println!("{:>7.2} s  {line}", sent.elapsed().as_secs_f64());
-}
-
 /// `penstock logs -f`, its lines among the others.
 struct Logs {
     child: Child,
-    reader: JoinHandle<()>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Logs {
@@ -121,7 +123,7 @@ impl Logs {
         let reader = std::thread::spawn(move || {
             BufReader::new(stdout).lines().map_while(Result::ok).for_each(|line| say(sent, &line));
         });
-        Ok(Self { child, reader })
+        Ok(Self { child, reader: Some(reader) })
     }
 
     fn end(mut self) {
@@ -133,6 +135,14 @@ impl Logs {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
-        let _ = self.reader.join();
+        let _ = self.reader.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        // Where they have ended, as they should have, nothing happens.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -1,11 +1,16 @@
-//! `cargo xtask demo`: a push becomes a green commit, before your eyes.
+//! `cargo xtask demo`: a push becomes a deployment, and a bad one is taken back, before your eyes.
 //!
-//! The server, the runner, git and the jobs are real; the forge is the testkit's, on this machine, so that nothing
-//! leaves it. The folder that all of it lives in is new, and gone afterwards.
+//! The server, the runner, git, the jobs and the service that is deployed are real; the forge is the testkit's, on
+//! this machine, so that nothing leaves it. The folders that all of it lives in are new, and gone afterwards.
 
 mod api;
+mod figures;
 mod follow;
+mod print;
+mod release;
 mod server;
+mod service;
+mod setting;
 mod story;
 mod world;
 
@@ -13,7 +18,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -24,11 +29,14 @@ use server::Server;
 use story::Ending;
 use world::World;
 
-/// Show a push becoming a green commit
+const BREAKS_OFF_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Show a push becoming a deployment, and a bad one being taken back
 #[derive(Parser)]
 #[command(name = "cargo xtask demo", version)]
 struct Arguments {
-    /// End once the execution has: with 0 where it succeeded, else with 1
+    /// End once it is told: with 0 where all of it went as it should, else with 1
     #[arg(long)]
     exit: bool,
     /// Where to listen
@@ -76,14 +84,23 @@ async fn show(arguments: Arguments) -> Result<ExitCode> {
         }
     }
     server.stop().await;
+    left_alone(&world).await;
     Ok(match outcome? {
-        Some(ending) if arguments.exit && !ending.succeeded => ExitCode::FAILURE,
+        Some(ending) if arguments.exit && !ending.wrong.is_empty() => ExitCode::FAILURE,
         None if arguments.exit => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
 }
 
-/// From the server's start to the last status. The story is told on a thread of its own, to be left where someone
+/// Without a server the story breaks off, and lets go of the folders of the world, so that they go with this program.
+async fn left_alone(world: &Arc<World>) {
+    let asked = Instant::now();
+    while Arc::strong_count(world) > 1 && asked.elapsed() < BREAKS_OFF_WITHIN {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// From the server's start to the last figure. The story is told on a thread of its own, to be left where someone
 /// stops it.
 async fn watch(server: &mut Server, world: &Arc<World>, penstock: &Path, started: Instant) -> Result<Ending> {
     server.ready().await?;

@@ -1,113 +1,121 @@
-//! What happens, in order: a pipeline, a push, an execution, a status.
+//! What happens, in order: a good version, a bad one, the way back, and what was measured of it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use penstock_testkit::StoredStatus;
-use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::follow;
+use crate::figures;
+use crate::print::{coloured, heading, list, text};
+use crate::release::{self, Released};
+use crate::setting::{self, Setting};
 use crate::world::{FULL_NAME, World};
-
-/// For what happens after an answer: matching, planning, reporting.
-const SOON: Duration = Duration::from_secs(15);
-const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How it ended, and where to look.
 pub struct Ending {
-    pub succeeded: bool,
+    /// What did not go as it should; empty where all of it did.
+    pub wrong: Vec<String>,
     url: String,
     secrets: String,
+    service: String,
     execution: String,
-    /// From the webhook to the last status.
+    /// From the first webhook to the figures.
     took: Duration,
 }
 
 /// # Errors
 /// Where something does not happen that should.
 pub fn tell(api: &Api, world: &World, penstock: &Path) -> Result<Ending> {
-    let pipeline = create_pipeline(api, world)?;
-    let sent = Instant::now();
-    deliver_push(api, world)?;
-    let execution = find_execution(api, &pipeline, &world.head)?;
-    println!("Execution {execution} started {} ms after the push was sent.\n", sent.elapsed().as_millis());
+    let setting = setting::make(api, world)?;
+    let mut wrong = vec![];
+    let began = Instant::now();
 
-    let ended = follow::execution(api, penstock, &execution, sent)?;
-    let status = ended["status"].as_str().unwrap_or("unknown").to_owned();
-    println!("\nThe execution {status} after {:.1} s.", sent.elapsed().as_secs_f64());
-    if let Some(details) = ended["error_details"].as_str() {
-        println!("  {details}");
-    }
-    let received = statuses(world)?;
-    let took = sent.elapsed();
-    print_statuses(&received);
-    let green = received.last().is_some_and(|status| status.state == "success");
+    heading("A good version");
+    let commit = world.commit_good()?;
+    let good = release::push(&setting, world, penstock, &commit)?;
+    expect(&mut wrong, "the first execution", (&good.status, &good.reason), ("succeeded", ""));
+    let first = answers(api, world, &mut wrong, "greeter 1")?;
+    println!("The service says: {first}");
+
+    heading("A bad version");
+    let second = world.commit_bad(&commit)?;
+    let bad = release::push(&setting, world, penstock, &second)?;
+    expect(&mut wrong, "the second execution", (&bad.status, &bad.reason), ("failed", "health_check_failed"));
+
+    heading("The way back");
+    take_back(&setting, world, penstock, &bad, &mut wrong)?;
+
+    heading("What the forge received");
+    print_statuses(&commit.commit, &good.statuses);
+    print_statuses(&second.commit, &bad.statuses);
+    expect(&mut wrong, "the first commit", (last(&good), ""), ("success", ""));
+    expect(&mut wrong, "the second commit", (last(&bad), ""), ("failure", ""));
+
+    heading("What was measured (the last 24 hours)");
+    wrong.extend(figures::show(api)?);
     Ok(Ending {
-        succeeded: status == "succeeded" && green,
+        wrong,
         url: api.url.clone(),
         secrets: api.secrets.display().to_string(),
-        execution,
-        took,
+        service: world.service.url(),
+        execution: bad.execution,
+        took: began.elapsed(),
     })
 }
 
-fn create_pipeline(api: &Api, world: &World) -> Result<String> {
-    let answer = api.post(
-        "/api/v1/pipelines",
-        &json!({
-            "pipeline_name": "greeter",
-            "repository_url": world.clone_url(),
-            "definition_path": ".penstock.yml",
-            "public_status": true,
-        }),
-    )?;
-    let id = answer["pipeline"]["id"].as_str().context("the new pipeline has no id")?.to_owned();
-    println!("Made the pipeline `greeter` for {FULL_NAME}, a git repository at {}.", world.clone_url());
-    Ok(id)
-}
-
-fn deliver_push(api: &Api, world: &World) -> Result<()> {
-    println!(
-        "Pushing {:.8} to main: GitHub (a fake one, on this machine) sends a signed webhook.",
-        world.head
-    );
-    let answer = api.deliver(&world.push()?)?;
-    let status = answer["status"].as_str().unwrap_or_default();
-    ensure!(!matches!(status, "ignored" | "rejected"), "the webhook was not used: {answer}");
+/// The rollback that Penstock begins by itself, and what is there afterwards.
+fn take_back(
+    setting: &Setting,
+    world: &World,
+    penstock: &Path,
+    bad: &Released,
+    wrong: &mut Vec<String>,
+) -> Result<()> {
+    let deployment = bad.deployment.as_deref().context("the second push was never deployed")?;
+    let rollback = release::follow_rollback(setting, penstock, deployment)?;
+    expect(wrong, "the rollback", (text(&rollback, "status"), ""), ("deployed", ""));
+    let now = answers(&setting.api, world, wrong, "greeter 1")?;
+    println!("The service says again: {now}");
+    let answer = setting.api.get(&format!("/api/v1/environments/{}", setting.environment))?;
+    let quarantined = list(&answer["environment"], "quarantined");
+    if !quarantined.iter().any(|held| text(held, "version") == "2") {
+        wrong.push("the bad version is not quarantined".to_owned());
+    }
+    for held in quarantined {
+        println!(
+            "Version {} is quarantined in production, until somebody lifts that.",
+            text(held, "version")
+        );
+    }
     Ok(())
 }
 
-fn find_execution(api: &Api, pipeline: &str, commit: &str) -> Result<String> {
-    let path = format!("/api/v1/executions?pipeline_id={pipeline}&commit_sha={commit}");
-    let asked = Instant::now();
-    loop {
-        let answer = api.get(&path)?;
-        if let Some(id) = answer["executions"][0]["id"].as_str() {
-            return Ok(id.to_owned());
-        }
-        ensure!(asked.elapsed() < SOON, "no execution began within {} s of the push", SOON.as_secs());
-        std::thread::sleep(ASK_AGAIN);
+/// What the service answers, which has to be `expected`.
+fn answers(api: &Api, world: &World, wrong: &mut Vec<String>, expected: &str) -> Result<String> {
+    let said = api.read(&world.service.url())?;
+    expect(wrong, "the service", (&said, ""), (expected, ""));
+    Ok(said)
+}
+
+/// A state and its reason have to be these.
+fn expect(wrong: &mut Vec<String>, what: &str, is: (&str, &str), expected: (&str, &str)) {
+    if is != expected {
+        let words = |(state, reason): (&str, &str)| format!("{state} {reason}").trim_end().to_owned();
+        wrong.push(format!("{what} should be `{}` and is `{}`", words(expected), words(is)));
     }
 }
 
-/// The commit's statuses, once the last of them is a final one.
-fn statuses(world: &World) -> Result<Vec<StoredStatus>> {
-    let is_final =
-        |statuses: &[StoredStatus]| statuses.last().is_some_and(|status| status.state != "pending");
-    let received = world.forge.wait_for_statuses(FULL_NAME, &world.head, SOON, is_final);
-    received.with_context(|| format!("the forge received no final status within {} s", SOON.as_secs()))
+fn last(released: &Released) -> &str {
+    released.statuses.last().map(|status| status.state.as_str()).unwrap_or_default()
 }
 
-fn print_statuses(received: &[StoredStatus]) {
-    println!("\nThe forge received for this commit:");
+fn print_statuses(commit: &str, received: &[StoredStatus]) {
     for status in received {
         let description = status.description.as_deref().unwrap_or_default();
-        println!("  {:<8} {:<20} {description}", status.state, status.context);
-        if let Some(url) = &status.target_url {
-            println!("  {:<29} {url}", "");
-        }
+        let state = coloured(&status.state, &format!("{:<8}", status.state));
+        println!("  {commit:.8}  {state} {:<18} {description}", status.context);
     }
 }
 
@@ -115,24 +123,24 @@ impl Ending {
     pub fn print_times(&self, elapsed: Duration) {
         let (took, elapsed) = (self.took.as_secs_f64(), elapsed.as_secs_f64());
         println!(
-            "\nFrom the push to the last status: {took:.1} s; with the start of everything: {elapsed:.1} s."
+            "\nFrom the first push to the last figure: {took:.1} s; with the start of everything: {elapsed:.1} s."
         );
+        for wrong in &self.wrong {
+            println!("  wrong: {wrong}");
+        }
     }
 
     /// Where to look for as long as it serves.
     pub fn print_places(&self, penstock: &Path) {
-        let Self { url, secrets, execution, .. } = self;
+        let Self { url, secrets, service, execution, .. } = self;
         println!("\n  page     {url}/executions/{execution}");
         println!("  status   {url}/status/{FULL_NAME}");
         println!("  badge    {url}/badge/{FULL_NAME}.svg");
         println!("  API      {url}/api/v1/executions/{execution}");
+        println!("  figures  {url}/api/v1/analytics/dashboard?time_range=24h");
+        println!("  service  {service}");
         println!("  token    in {secrets}");
         let penstock = penstock.display();
         println!("\n  {penstock} status {execution} --server {url} --token-file {secrets}");
     }
-}
-
-/// A member's text, or nothing.
-pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member].as_str().unwrap_or_default()
 }
