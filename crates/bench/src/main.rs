@@ -4,12 +4,14 @@
 //! machines differ, and a figure is read beside its limit.
 
 mod client;
+mod figures;
 mod installation;
 mod jobs;
 mod latency;
 mod limits;
 mod memory;
 mod report;
+mod verdict;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -56,8 +58,12 @@ async fn measure(penstock: &std::path::Path, manifest: &std::path::Path) -> Resu
         latency::measure(&server, &limits, &mut report).await?;
         eprintln!("jobs …");
         jobs::measure(&server, &limits, &mut report).await?;
+        eprintln!("gates …");
+        verdict::measure(&server, &mut report).await?;
         server.stop().await?;
     }
+    eprintln!("the dashboard …");
+    figures::measure(penstock, manifest, &mut report).await?;
     print!("{}", report.markdown(&limits));
     Ok(())
 }
