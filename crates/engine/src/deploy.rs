@@ -27,6 +27,11 @@ pub(crate) fn arrive(draft: &mut Draft, stage: usize, planned: &PlannedDeploy) -
         return cascade::misconfigured(draft, stage, &why);
     };
     if !environment.is_active {
+        // It was kept for what was to be brought back.
+        if let Some(back) = &draft.state.execution.context.takes_back {
+            let hold = Hold { environment_id: environment.id, deployment_id: back.deployment_id };
+            draft.changes.environments_freed.push(hold);
+        }
         let why = format!("the environment `{}` is not active; set is_active first", environment.name);
         return cascade::misconfigured(draft, stage, &why);
     }

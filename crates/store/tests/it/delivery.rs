@@ -428,6 +428,34 @@ fn what_does_not_become_healthy_is_taken_back_and_held() {
 }
 
 #[test]
+fn an_environment_that_was_switched_off_meanwhile_is_not_kept_for_a_rollback() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.environment("production", "", "");
+    ship(&world, "1", true);
+    let bad = ship(&world, "2", false);
+    let taken_back = deployment(&world);
+    database.raw().execute("UPDATE deployment_environments SET is_active = 0", []).unwrap();
+    let past = now_or_never(world.store.planned_work(bad)).unwrap().unwrap();
+    let stage = past.stages.into_iter().next().unwrap();
+    let back = penstock_engine::TakesBack { deployment_id: taken_back, version: "1".into() };
+    let id = world.launch(penstock_engine::NewExecution {
+        origin: penstock_engine::Origin::default(),
+        context: penstock_engine::ExecutionContext {
+            takes_back: Some(back),
+            ..whole(&world, bad).execution.context
+        },
+        work: penstock_engine::Work::Rerun(penstock_engine::bring_back(stage, past.timeout_ms)),
+        concurrency_limit: None,
+    });
+    assert!(world.picture(id).contains("is not active"), "{}", world.picture(id));
+    assert_eq!(
+        world.count("SELECT count(*) FROM deployment_environments WHERE holder_deployment_id IS NULL"),
+        1
+    );
+}
+
+#[test]
 fn the_first_version_has_nothing_to_be_taken_back_to() {
     let database = Database::in_memory();
     let world = World::new(&database);
