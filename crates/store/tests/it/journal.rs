@@ -93,6 +93,42 @@ fn several_that_open_an_empty_database_at_once_all_find_it_migrated() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+#[test]
+fn what_waits_in_a_database_of_the_first_version_still_waits_after_the_migrations() {
+    let database = Database::in_memory();
+    let raw = database.raw();
+    for statement in statements(MIGRATIONS[0].sql) {
+        raw.execute_batch(&statement).unwrap();
+    }
+    raw.execute_batch(
+        "CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT;
+         INSERT INTO schema_migrations VALUES (1, 'initial', 'then');
+         INSERT INTO pipeline_configurations (id, pipeline_name, pipeline_type, repository_url, repository_key,
+             created_by, created_at, updated_at)
+           VALUES ('p', 'web', 'build', 'u', 'k', 'admin', 'then', 'then');
+         INSERT INTO pipeline_executions (id, pipeline_id, execution_number, branch_name, trigger_event, context, status,
+             timeout_ms, created_at)
+           VALUES ('e', 'p', 1, 'main', 'push', '{}', 'running', 1, 'then');
+         INSERT INTO timers (id, kind, execution_id, spared, due_at) VALUES ('t', 'execution_deadline', 'e', 1, 'soon');
+         INSERT INTO outbox (seq, id, kind, topic, execution_id, payload, attempts, due_at, created_at, last_error)
+           VALUES (7, 'o', 'forge_status', 'topic', 'e', '{}', 3, 'soon', 'then', 'no answer');",
+    )
+    .unwrap();
+    now_or_never(migrated(&database));
+    let one = |sql: &str| raw.query_row(sql, [], |r| r.get::<_, String>(0)).unwrap();
+    assert_eq!(
+        one("SELECT id || kind || execution_id || spared || due_at FROM timers"),
+        "texecution_deadlinee1soon"
+    );
+    let effect =
+        "SELECT seq || id || kind || topic || payload || attempts || due_at || last_error FROM outbox";
+    assert_eq!(one(effect), "7oforge_statustopic{}3soonno answer");
+    // Later effects come behind it.
+    raw.execute_batch("INSERT INTO outbox (id, kind, topic, payload, due_at, created_at) VALUES ('n', 'k', 't', '{}', 'd', 'c')")
+        .unwrap();
+    assert_eq!(one("SELECT group_concat(id, '') FROM (SELECT id FROM outbox ORDER BY seq)"), "on");
+}
+
 trait VersionOfNothing {
     fn version_of_nothing(self) -> i64;
 }
