@@ -17,6 +17,14 @@ words! {
         DependencyPending = "dependency_pending",
         /// Its `if` was false.
         ConditionFalse = "condition_false",
+        /// It is switched off.
+        Disabled = "disabled",
+        /// As many jobs of its matrix run as may run at once.
+        ParallelLimit = "parallel_limit",
+        /// Another job of its matrix failed, and none of them is wanted without it.
+        FailFast = "fail_fast",
+        /// The execution has ended but for what cleans up after it.
+        CleaningUp = "cleaning_up",
         /// A newer execution took its place.
         Superseded = "superseded",
         /// A person or a client asked for it.
@@ -25,7 +33,7 @@ words! {
         ConfigError = "config_error",
         /// No runner accepted the job within the tries that it has.
         DispatchFailed = "dispatch_failed",
-        /// As many executions of the pipeline run as may run at once.
+        /// As many executions of the pipeline, or of its concurrency group, run as may run at once.
         ConcurrencyLimit = "concurrency_limit",
         /// No registered runner has every label that the job asks for.
         NoMatchingRunner = "no_matching_runner",

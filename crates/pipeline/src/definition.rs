@@ -27,7 +27,51 @@ pub struct Definition {
     pub timeout_ms: i64,
     /// Executions of this pipeline at once; None where the file gives no limit.
     pub max_concurrent: Option<u32>,
+    pub concurrency: Option<Concurrency>,
+    /// From -100 to 100.
+    pub priority: i32,
+    /// What a run may be given; empty where the file says nothing of it, and then anything may be.
+    pub inputs: Vec<Input>,
+    /// Pipelines that are started when this one has ended.
+    pub then: Vec<Successor>,
     pub stages: Vec<Stage>,
+}
+
+/// A group of executions, of which only so many run at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Concurrency {
+    pub group: Template,
+    pub limit: u32,
+    pub cancel_in_progress: bool,
+}
+
+/// What a run is given by whoever starts it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    pub name: String,
+    pub kind: InputKind,
+    pub required: bool,
+    /// As text; of its kind.
+    pub default: Option<String>,
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputKind {
+    String,
+    Number,
+    Boolean,
+    /// One of these.
+    Choice(Vec<String>),
+}
+
+/// A pipeline that is started when this one has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Successor {
+    pub pipeline: String,
+    pub condition: Option<Condition>,
+    pub branch: Option<Template>,
+    pub parameters: Vec<Variable>,
 }
 
 /// In the order of the file: a value may use the variables above it and those of the levels around it.
@@ -45,6 +89,10 @@ pub struct Stage {
     pub depends_on: Vec<String>,
     pub condition: Option<Condition>,
     pub timeout_ms: Option<i64>,
+    /// `type: cleanup`, written out.
+    pub always: bool,
+    pub continue_on_error: bool,
+    pub enabled: bool,
     pub variables: Vec<Variable>,
     pub gates: Vec<PlannedGate>,
     pub deploy: Option<Deploy>,
@@ -70,19 +118,45 @@ pub struct Job {
     pub retry: RetryPolicy,
     pub checkout: bool,
     pub reports: Vec<ReportRequest>,
+    pub matrix: Option<Matrix>,
+    /// None: the pipeline's.
+    pub priority: Option<i32>,
+    pub continue_on_error: bool,
+    pub enabled: bool,
+    pub outputs: Vec<String>,
     pub steps: Vec<Step>,
+}
+
+/// One job for each combination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    /// Every combination that is left after `include` and `exclude`, in the order of the file; at least one.
+    pub combinations: Vec<Vec<(String, String)>>,
+    pub max_parallel: Option<u32>,
+    pub fail_fast: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// As given, else the first line of `run`.
     pub name: String,
-    pub run: Template,
+    pub id: Option<String>,
+    pub action: Action,
+    pub enabled: bool,
     pub condition: Option<Condition>,
     pub variables: Vec<Variable>,
     pub working_directory: Option<String>,
     pub timeout_ms: Option<i64>,
     pub continue_on_error: bool,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// `run`, or `script`, whose shell is `script` where it names its own by `#!`.
+    Run { text: Template, shell: String },
+    /// `uses`: a folder of the repository.
+    Uses { path: String, with: Vec<Variable> },
 }
 
 /// The expression of an `if`.

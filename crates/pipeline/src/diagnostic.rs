@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::definition::Definition;
+use crate::definition::{Definition, Job};
 use crate::limits::MAX_DIAGNOSTICS;
 use crate::tree::Span;
 
@@ -89,6 +89,15 @@ pub struct Parsed {
     /// There exactly if no diagnostic is an error.
     pub definition: Option<Definition>,
     /// Errors and warnings in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What [`crate::parse_jobs`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParsedJobs {
+    /// There exactly if no diagnostic is an error.
+    pub jobs: Option<Vec<Job>>,
+    /// Errors and warnings in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
 

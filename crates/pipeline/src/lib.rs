@@ -44,16 +44,21 @@ mod tree;
 mod trigger;
 
 pub use address::{BadAddress, check_address};
-pub use definition::{Condition, Definition, Deploy, Job, Place, Stage, Step, Variable};
-pub use diagnostic::{Diagnostic, Parsed, Severity, Source, code};
-pub use expression::{ExpressionError, Facts, evaluate, may_start};
-pub use glob::{BadPattern, Patterns};
-pub use lower::parse;
-pub use plan::{
-    HealthCheck, Plan, PlannedDeploy, PlannedGate, PlannedJob, PlannedStage, PlannedStep, ReportRequest,
-    RunContext,
+pub use definition::{
+    Action, Concurrency, Condition, Definition, Deploy, Input, InputKind, Job, Matrix, Place, Stage, Step,
+    Successor, Variable,
 };
-pub use planner::plan;
+pub use diagnostic::{Diagnostic, Parsed, ParsedJobs, Severity, Source, code};
+pub use expression::{
+    ExpressionError, Facts, StepFact, StepFacts, evaluate, fill_late, fill_text, may_start, may_step_run,
+};
+pub use glob::{BadPattern, Patterns};
+pub use lower::{parse, parse_jobs};
+pub use plan::{
+    HealthCheck, Late, OFF, Outputs, Plan, PlannedConcurrency, PlannedDeploy, PlannedGate, PlannedJob,
+    PlannedStage, PlannedStep, PlannedSuccessor, ReportRequest, RunContext, Scalar, Siblings,
+};
+pub use planner::{plan, plan_jobs};
 pub use retry::RetryPolicy;
 pub use template::Template;
-pub use trigger::{BranchFilter, Refusal, Trigger, Triggers};
+pub use trigger::{BranchFilter, Refusal, Schedule, Trigger, Triggers};

@@ -104,3 +104,7 @@ pub const MAX_EXPRESSIONS_IN_TEXT: usize = 64;
 pub const MAX_EXPRESSION_WORK: usize = 8 * 1024 * 1024;
 /// Bytes of a text that an expression is given, such as a commit's message; what is longer is cut.
 pub const MAX_CONTEXT_BYTES: usize = 16 * 1024;
+/// Paths of a push that `changed(…)` looks at: forges list no more than this, and then nobody knows the rest.
+pub const MAX_CHANGED_PATHS: usize = 3_000;
+/// Jobs that one upload of a running step may add: a quarter of what a pipeline may have.
+pub const MAX_ADDED_JOBS: usize = 250;

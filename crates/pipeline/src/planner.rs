@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::{Definition, Deploy, Job, Place, Stage, Step, Variable};
+use crate::definition::{Action, Definition, Deploy, Job, Place, Stage, Step, Variable};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::expression::{ExpressionError, Known, evaluate_early};
 use crate::limits::{MAX_PLAN_BYTES, MAX_RUN_BYTES, MAX_VALUE_BYTES, MAX_VARIABLES, MAX_VERSION_BYTES};
 use crate::lower::check_variable_name;
-use crate::plan::{Plan, PlannedDeploy, PlannedJob, PlannedStage, PlannedStep, RunContext};
+use crate::plan::{Late, Plan, PlannedDeploy, PlannedJob, PlannedStage, PlannedStep, RunContext};
 use crate::template::Template;
 use crate::tree::{Span, segment};
 
@@ -29,10 +29,33 @@ pub fn plan(definition: &Definition, context: &RunContext) -> Result<Plan, Vec<D
     let plan = Plan {
         timeout_ms: definition.timeout_ms,
         max_concurrent: definition.max_concurrent,
+        concurrency: None,
+        priority: 0,
+        then: vec![],
+        late: vec![],
         variables,
         stages,
     };
     if planner.out.has_errors() { Err(planner.out.finish()) } else { Ok(plan) }
+}
+
+/// [`plan`], for jobs that a running step adds to its stage.
+///
+/// `variables` and `late` are those around the jobs: the pipeline's and the stage's.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_jobs(
+    jobs: &[Job],
+    context: &RunContext,
+    variables: &BTreeMap<String, String>,
+    late: &[Late],
+    priority: i32,
+) -> Result<Vec<PlannedJob>, Vec<Diagnostic>> {
+    let _ = (late, priority);
+    let mut planner = Planner { context, out: Diagnostics::default(), bytes: 0 };
+    let jobs = jobs.iter().map(|job| planner.job(job, variables)).collect();
+    if planner.out.has_errors() { Err(planner.out.finish()) } else { Ok(jobs) }
 }
 
 struct Planner<'c> {
@@ -78,6 +101,9 @@ impl Planner<'_> {
             depends_on: stage.depends_on.clone(),
             condition: stage.condition.as_ref().map(|condition| condition.expression.clone()),
             timeout_ms: stage.timeout_ms,
+            always: stage.always,
+            continue_on_error: stage.continue_on_error,
+            late: vec![],
             variables: own,
             gates: stage.gates.clone(),
             deploy: stage.deploy.as_ref().map(|deploy| self.deploy(deploy, &variables)),
@@ -89,6 +115,7 @@ impl Planner<'_> {
         PlannedDeploy {
             environment: deploy.environment.clone(),
             strategy: deploy.strategy.clone(),
+            late_version: None,
             version: deploy.version.as_ref().and_then(|version| self.version(version, variables)),
             health_check: deploy.health_check.clone(),
         }
@@ -97,7 +124,13 @@ impl Planner<'_> {
     /// What comes to nothing, as a tag does in a push to a branch, stands for the commit.
     fn version(&mut self, written: &Template, variables: &Variables) -> Option<String> {
         let place = written.place().cloned().unwrap_or_else(|| outside(""));
-        let filled = match written.fill(&Known { run: self.context, variables, facts: None }) {
+        let filled = match written.fill(&Known {
+            run: self.context,
+            variables,
+            matrix: &Variables::new(),
+            facts: None,
+            steps: None,
+        }) {
             Ok(filled) => filled,
             Err((error, place)) => {
                 self.fails(&error, &place);
@@ -124,6 +157,12 @@ impl Planner<'_> {
         self.spend_bytes(job.reports.iter().map(|report| report.path.len()).sum());
         PlannedJob {
             name: job.name.clone(),
+            matrix: Variables::new(),
+            siblings: None,
+            priority: 0,
+            continue_on_error: job.continue_on_error,
+            outputs: job.outputs.clone(),
+            late: vec![],
             runs_on: job.runs_on.clone(),
             condition: job.condition.as_ref().map(|condition| condition.expression.clone()),
             retry: job.retry.clone(),
@@ -145,7 +184,9 @@ impl Planner<'_> {
             variables = std::borrow::Cow::Owned(all);
         }
         self.spend(&own);
-        let known = Known { run: self.context, variables: &variables, facts: None };
+        let none = Variables::new();
+        let known =
+            Known { run: self.context, variables: &variables, matrix: &none, facts: None, steps: None };
         let skipped = match &step.condition {
             None => false,
             Some(condition) => match evaluate_early(&condition.expression, &known) {
@@ -156,7 +197,8 @@ impl Planner<'_> {
                 }
             },
         };
-        let run = step.run.fill(&known).unwrap_or_else(|(error, place)| {
+        let Action::Run { text, shell } = &step.action else { unreachable!() };
+        let run = text.fill(&known).unwrap_or_else(|(error, place)| {
             self.fails(&error, &place);
             String::new()
         });
@@ -167,7 +209,13 @@ impl Planner<'_> {
         self.spend_bytes(run.len());
         PlannedStep {
             name: step.name.clone(),
+            id: step.id.clone(),
             run,
+            shell: shell.clone(),
+            uses: None,
+            with: Variables::new(),
+            condition: None,
+            late: vec![],
             variables: own,
             working_directory: step.working_directory.clone(),
             timeout_ms: step.timeout_ms,
@@ -187,7 +235,13 @@ impl Planner<'_> {
                 all.insert(name.clone(), parameter.clone());
                 continue;
             }
-            let filled = value.fill(&Known { run: self.context, variables: all, facts: None });
+            let filled = value.fill(&Known {
+                run: self.context,
+                variables: all,
+                matrix: &Variables::new(),
+                facts: None,
+                steps: None,
+            });
             let text = filled.unwrap_or_else(|(error, place)| {
                 self.fails(&error, &place);
                 String::new()

@@ -1,6 +1,9 @@
 //! What starts a pipeline, and why something does not.
 
+use std::collections::BTreeMap;
+
 use penstock_domain::TriggerEvent;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::glob::Patterns;
@@ -13,6 +16,24 @@ pub struct Triggers {
     /// None: no tag; `Some(None)`: every tag.
     pub tag: Option<Option<Patterns>>,
     pub manual: bool,
+    pub schedule: Vec<Schedule>,
+    /// Somebody's own events. None: none; `Some(None)`: every one.
+    pub webhook: Option<Option<Patterns>>,
+}
+
+/// When the clock starts the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Five fields: minute, hour, day of the month, month, day of the week.
+    pub cron: String,
+    /// Of the IANA database.
+    pub timezone: String,
+    /// None: the repository's default branch, or `main` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// What the run is given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// What is None lets everything pass.
@@ -23,6 +44,8 @@ pub struct BranchFilter {
     pub paths: Option<Patterns>,
     /// At least one changed path must not match.
     pub paths_ignore: Option<Patterns>,
+    /// Of a pull request: `opened`, `reopened`, `synchronize`, `ready_for_review`. None: all of these.
+    pub types: Option<Vec<String>>,
 }
 
 /// What happened at the forge, or was asked for by hand.
@@ -34,6 +57,10 @@ pub struct Trigger<'a> {
     pub tag: Option<&'a str>,
     /// None: not known, so that filters of paths let it pass.
     pub changed_paths: Option<&'a [String]>,
+    /// What happened to the pull request; None: not known, so that filters let it pass.
+    pub action: Option<&'a str>,
+    /// The name of somebody's own event.
+    pub event_name: Option<&'a str>,
 }
 
 /// Why a trigger starts nothing.
@@ -45,6 +72,10 @@ pub enum Refusal {
     BranchNotSelected { event: TriggerEvent, branch: String, patterns: Vec<String> },
     #[error("tag `{tag}` does not match `on.tag`: {}", list(patterns.iter().map(String::as_str)))]
     TagNotSelected { tag: String, patterns: Vec<String> },
+    #[error("event `{name}` does not match `on.webhook`: {}", list(patterns.iter().map(String::as_str)))]
+    EventNameNotSelected { name: String, patterns: Vec<String> },
+    #[error("the pull request was {action}, and `on.pull_request.types` has {}", list(types.iter().map(String::as_str)))]
+    TypeNotSelected { action: String, types: Vec<String> },
     #[error("{} changed path matches `on.{event}.{filter}`: {}", if *filter == "paths" { "no" } else { "every" }, list(patterns.iter().map(String::as_str)))]
     PathsNotSelected {
         event: TriggerEvent,
@@ -61,6 +92,8 @@ impl Refusal {
             Self::EventNotSelected { .. } => "event_not_selected",
             Self::BranchNotSelected { .. } => "branch_not_selected",
             Self::TagNotSelected { .. } => "tag_not_selected",
+            Self::EventNameNotSelected { .. } => "event_name_not_selected",
+            Self::TypeNotSelected { .. } => "type_not_selected",
             Self::PathsNotSelected { .. } => "paths_not_selected",
         }
     }
@@ -69,13 +102,13 @@ impl Refusal {
 impl Default for Triggers {
     fn default() -> Self {
         let everything = Some(BranchFilter::default());
-        Self { push: everything.clone(), pull_request: everything, tag: None, manual: true }
+        Self { push: everything.clone(), pull_request: everything, manual: true, ..Self::none() }
     }
 }
 
 impl Triggers {
-    pub(crate) const fn none() -> Self {
-        Self { push: None, pull_request: None, tag: None, manual: false }
+    pub(crate) fn none() -> Self {
+        Self { push: None, pull_request: None, tag: None, manual: false, schedule: vec![], webhook: None }
     }
 
     /// The events that start the pipeline at all.
@@ -85,6 +118,8 @@ impl Triggers {
             (TriggerEvent::PullRequest, self.pull_request.is_some()),
             (TriggerEvent::Tag, self.tag.is_some()),
             (TriggerEvent::Manual, self.manual),
+            (TriggerEvent::Schedule, !self.schedule.is_empty()),
+            (TriggerEvent::Webhook, self.webhook.is_some()),
         ];
         events.into_iter().filter(|(_, selected)| *selected).map(|(event, _)| event).collect()
     }
@@ -96,7 +131,11 @@ impl Triggers {
             TriggerEvent::PullRequest => self.pull_request.as_ref().map(|filter| filter.admits(trigger)),
             TriggerEvent::Tag => self.tag.as_ref().map(|patterns| admits_tag(patterns.as_ref(), trigger)),
             TriggerEvent::Manual => self.manual.then_some(Ok(())),
-            TriggerEvent::Schedule | TriggerEvent::Webhook => None,
+            // Which of the schedules is due, the clock knows.
+            TriggerEvent::Schedule => (!self.schedule.is_empty()).then_some(Ok(())),
+            TriggerEvent::Webhook => {
+                self.webhook.as_ref().map(|patterns| admits_name(patterns.as_ref(), trigger))
+            }
         };
         admitted.unwrap_or_else(|| Err(Refusal::EventNotSelected { event, selected: self.events() }))
     }
@@ -108,6 +147,11 @@ impl BranchFilter {
         if let Some(patterns) = self.branches.as_ref().filter(|patterns| !patterns.matches(trigger.branch)) {
             let (branch, patterns) = (trigger.branch.to_owned(), patterns.as_slice().to_vec());
             return Err(Refusal::BranchNotSelected { event, branch, patterns });
+        }
+        if let (Some(types), Some(action)) = (&self.types, trigger.action)
+            && !types.iter().any(|known| known == action)
+        {
+            return Err(Refusal::TypeNotSelected { action: action.to_owned(), types: types.clone() });
         }
         let Some(changed) = trigger.changed_paths else { return Ok(()) };
         let refuse = |filter: &'static str, patterns: &Patterns| {
@@ -133,6 +177,17 @@ fn admits_tag(patterns: Option<&Patterns>, trigger: &Trigger<'_>) -> Result<(), 
         Some(patterns) if !patterns.matches(tag) => {
             Err(Refusal::TagNotSelected { tag: tag.to_owned(), patterns: patterns.as_slice().to_vec() })
         }
+        _ => Ok(()),
+    }
+}
+
+fn admits_name(patterns: Option<&Patterns>, trigger: &Trigger<'_>) -> Result<(), Refusal> {
+    let name = trigger.event_name.unwrap_or("");
+    match patterns {
+        Some(patterns) if !patterns.matches(name) => Err(Refusal::EventNameNotSelected {
+            name: name.to_owned(),
+            patterns: patterns.as_slice().to_vec(),
+        }),
         _ => Ok(()),
     }
 }

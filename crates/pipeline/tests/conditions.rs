@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
 use penstock_domain::{TriggerEvent, WorkStatus};
-use penstock_pipeline::{ExpressionError, Facts, RunContext, evaluate, may_start};
+use penstock_pipeline::{ExpressionError, Facts, Outputs, RunContext, evaluate, may_start};
 
 /// How the work before it ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +26,9 @@ fn answer(condition: Option<&str>, before: Before) -> Result<bool, ExpressionErr
         pipeline_name: "web".to_owned(),
         number: u64::MAX,
         variables: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        changed_paths: None,
+        event_name: None,
     };
     let stages = BTreeMap::from([
         ("build".to_owned(), WorkStatus::Succeeded),
@@ -37,6 +40,8 @@ fn answer(condition: Option<&str>, before: Before) -> Result<bool, ExpressionErr
         failure: before == Before::Failed,
         cancelled: before == Before::Cancelled,
         stages: &stages,
+        outputs: &Outputs::new(),
+        matrix: &BTreeMap::new(),
         run: &run,
         variables: &variables,
     };
@@ -127,6 +132,9 @@ fn an_expression_is_refused_by_its_limits_without_a_file_too() {
         pipeline_name: String::new(),
         number: 1,
         variables: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        changed_paths: None,
+        event_name: None,
     };
     let (stages, variables) = (BTreeMap::new(), BTreeMap::new());
     let facts = Facts {
@@ -134,6 +142,8 @@ fn an_expression_is_refused_by_its_limits_without_a_file_too() {
         failure: false,
         cancelled: false,
         stages: &stages,
+        outputs: &Outputs::new(),
+        matrix: &BTreeMap::new(),
         run: &run,
         variables: &variables,
     };

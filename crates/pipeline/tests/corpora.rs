@@ -242,6 +242,8 @@ fn no_row_of_words_makes_an_expression_panic() {
         failure: false,
         cancelled: false,
         stages: &facts_stages,
+        outputs: &penstock_pipeline::Outputs::new(),
+        matrix: &Default::default(),
         run: &context,
         variables: &context.variables,
     };
@@ -267,5 +269,8 @@ fn context() -> RunContext {
         pipeline_name: "web".to_owned(),
         number: 7,
         variables: [("GIVEN".to_owned(), "yes".to_owned())].into(),
+        inputs: Default::default(),
+        changed_paths: None,
+        event_name: None,
     }
 }

@@ -18,6 +18,9 @@ fn push_to_main() -> RunContext {
         pipeline_name: "web".to_owned(),
         number: 7,
         variables: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        changed_paths: None,
+        event_name: None,
     }
 }
 

@@ -12,9 +12,12 @@ use std::collections::BTreeMap;
 
 use cel::{ExecutionError, IdedExpr, Value};
 use penstock_domain::WorkStatus;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::plan::RunContext;
+use crate::limits::MAX_VALUE_BYTES;
+use crate::plan::{Late, Outputs, RunContext};
+use crate::template::{Piece, split};
 use context::NoAnswer;
 pub(crate) use context::{Known, sample};
 use names::Site;
@@ -30,9 +33,40 @@ pub struct Facts<'a> {
     pub cancelled: bool,
     /// Every stage by its name, for `stages.<name>.status`.
     pub stages: &'a BTreeMap<String, WorkStatus>,
+    /// For `stages.<name>.outputs.<output>`; what is not there is the empty text.
+    pub outputs: &'a Outputs,
     pub run: &'a RunContext,
+    /// [`crate::PlannedJob::matrix`]; empty where it is not about a job.
+    pub matrix: &'a BTreeMap<String, String>,
     /// [`crate::Plan::variables_of`] the stage, or [`crate::PlannedJob::variables`].
     pub variables: &'a BTreeMap<String, String>,
+}
+
+/// What is known when a step might start.
+#[derive(Debug, Clone, Copy)]
+pub struct StepFacts<'a> {
+    /// `success` and `failure` are about the earlier steps of the job: whether none of them failed, and whether one
+    /// did, of those whose failure counts.
+    pub facts: Facts<'a>,
+    /// The earlier steps that have an id, by it.
+    pub steps: &'a BTreeMap<String, StepFact>,
+}
+
+impl Default for StepFact {
+    fn default() -> Self {
+        Self { status: WorkStatus::Pending, exit_code: None, outputs: BTreeMap::new() }
+    }
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepFact {
+    pub status: WorkStatus,
+    /// None where no command ended, which is `null` in expressions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
 }
 
 /// Why an expression has no answer. Holds names, and no values.
@@ -62,7 +96,7 @@ pub fn evaluate(condition: &str, facts: &Facts<'_>) -> Result<bool, ExpressionEr
     if !facts.success && !names::asks_for_status(&expression) {
         return Ok(false);
     }
-    condition_of(&expression, &Known { run: facts.run, variables: facts.variables, facts: Some(facts) })
+    condition_of(&expression, &Known::of(facts))
 }
 
 /// [`evaluate`], where no condition means "when all that it depends on succeeded".
@@ -71,6 +105,66 @@ pub fn evaluate(condition: &str, facts: &Facts<'_>) -> Result<bool, ExpressionEr
 /// As [`evaluate`].
 pub fn may_start(condition: Option<&str>, facts: &Facts<'_>) -> Result<bool, ExpressionError> {
     condition.map_or(Ok(facts.success), |condition| evaluate(condition, facts))
+}
+
+/// Whether a step may start; without a condition, when no earlier step of its job failed. Without a status function
+/// in it, a condition stands for `success() && (…)`.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn may_step_run(condition: Option<&str>, facts: &StepFacts<'_>) -> Result<bool, ExpressionError> {
+    let StepFacts { facts, steps } = facts;
+    let Some(condition) = condition else { return Ok(facts.success) };
+    let expression = syntax::parse(condition)?;
+    if !facts.success && !names::asks_for_status(&expression) {
+        return Ok(false);
+    }
+    condition_of(&expression, &Known { steps: Some(steps), ..Known::of(facts) })
+}
+
+/// What a text with `${{ … }}` comes to.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn fill_text(text: &str, facts: &Facts<'_>) -> Result<String, ExpressionError> {
+    let known = Known::of(facts);
+    let mut filled = String::new();
+    for piece in split(text) {
+        match piece {
+            Piece::Text(piece) => filled.push_str(piece),
+            Piece::Expression { source, .. } => filled.push_str(&evaluate_text(source, &known)?),
+            Piece::Unclosed { offset } | Piece::TooMany { offset } => {
+                let message = "this text has an expression without its end, or too many".to_owned();
+                return Err(ExpressionError::Syntax { message, offset });
+            }
+        }
+    }
+    Ok(filled)
+}
+
+/// Fills in what had to wait, each over `variables` and into them, in their order. Parameters of the run stay.
+///
+/// # Errors
+/// As [`evaluate`], and where a value gets too long or holds what no environment can.
+pub fn fill_late(
+    late: &[Late],
+    variables: &mut BTreeMap<String, String>,
+    facts: &Facts<'_>,
+) -> Result<(), ExpressionError> {
+    for Late { name, text } in late.iter().filter(|late| !facts.run.variables.contains_key(&late.name)) {
+        let filled = fill_text(text, &Facts { variables: &*variables, ..*facts })?;
+        if filled.len() > MAX_VALUE_BYTES {
+            let message = format!("variable `{name}` gets longer than {} KiB", MAX_VALUE_BYTES / 1024);
+            return Err(ExpressionError::Fails { message });
+        }
+        if filled.contains('\0') {
+            return Err(ExpressionError::Fails {
+                message: format!("variable `{name}` would hold a zero byte"),
+            });
+        }
+        variables.insert(name.clone(), filled);
+    }
+    Ok(())
 }
 
 /// Answers an `if` without facts about other work.

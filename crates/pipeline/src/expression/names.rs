@@ -270,7 +270,7 @@ fn check_stages(uses: &Uses<'_>, offered: &Offered<'_>, findings: &mut Findings<
             findings.error(code::UNKNOWN_STAGE, name, format!("there is no stage `{name}`"), hint);
         }
     }
-    for field in &uses.stage_fields {
+    for (_, field) in uses.fields.iter().filter(|(map, field)| *map == "stages" && *field != "status") {
         let message = format!("a stage has no `{field}` in expressions");
         findings.error(code::UNKNOWN_NAME, field, message, "ask for its `status`");
     }

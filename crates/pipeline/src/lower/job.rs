@@ -103,6 +103,11 @@ pub(super) fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Opt
         retry: fields.get("retry").map(|at| retry(reader, at)).unwrap_or_default(),
         checkout: fields.get("checkout").and_then(|at| reader.flag(&at, "`checkout`")).unwrap_or(true),
         reports: fields.get("reports").map(|at| report::reports(reader, at)).unwrap_or_default(),
+        matrix: None,
+        priority: None,
+        continue_on_error: false,
+        enabled: true,
+        outputs: vec![],
         steps: steps(reader, &fields, &scope),
     })
 }

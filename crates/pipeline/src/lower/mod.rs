@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 use penstock_domain::WorkStatus;
 
 use crate::definition::Definition;
-use crate::diagnostic::{Diagnostics, Parsed, code};
+use crate::diagnostic::{Diagnostics, Parsed, ParsedJobs, code};
 use crate::limits::{DEFAULT_PIPELINE_TIMEOUT_MS, MAX_CONCURRENT, MAX_SOURCE_BYTES, MAX_STAGES};
+use crate::plan::{Late, RunContext};
 use crate::tree::{self, Node, Span, Value};
 use job::level_variables;
 use read::{At, Fields, Path, Reader, Shape};
@@ -98,6 +99,31 @@ pub fn parse(text: &str) -> Parsed {
     Parsed { definition: definition.filter(|_| complete), diagnostics: reader.out.finish() }
 }
 
+/// Reads what a running step adds to its stage: a mapping with `jobs`, of the shape that a stage's `jobs` have.
+///
+/// `variables` and `late` are those around the jobs: the pipeline's and the stage's.
+pub fn parse_jobs(
+    text: &str,
+    context: &RunContext,
+    variables: &BTreeMap<String, String>,
+    late: &[Late],
+) -> ParsedJobs {
+    let _ = (context, late);
+    let mut out = Diagnostics::default();
+    let Some(root) = tree::read(text, &mut out) else {
+        return ParsedJobs { jobs: None, diagnostics: out.finish() };
+    };
+    let mut reader = Reader { source: text, out, expressions: 0 };
+    let names = BTreeMap::new();
+    let scope = Scope { stages: &names, variables: Cow::Borrowed(variables) };
+    let fields = Fields::open(&mut reader, At { node: &root, path: Path::Root }, &FRAGMENT);
+    let jobs = fields.map(|fields| stage::jobs(&mut reader, &fields, &scope, &mut 0));
+    let complete = !reader.out.has_errors();
+    ParsedJobs { jobs: jobs.filter(|_| complete), diagnostics: reader.out.finish() }
+}
+
+const FRAGMENT: Shape = Shape { what: "an upload of jobs", fields: &["jobs"], later: &[], instead: &[] };
+
 const START: Span = Span { line: 1, column: 1, length: 1 };
 const FIRST_LINES: &str = "begin with `stages: [{ name: build, jobs: [{ name: app, steps: [make] }] }]`";
 
@@ -112,7 +138,18 @@ fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Definition> {
     let timeout_ms = reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_PIPELINE_TIMEOUT_MS);
     let max_concurrent = max_concurrent(reader, &fields);
     let stages = stages(reader, &fields, &scope);
-    Some(Definition { name, triggers, variables, timeout_ms, max_concurrent, stages })
+    Some(Definition {
+        name,
+        triggers,
+        variables,
+        timeout_ms,
+        max_concurrent,
+        concurrency: None,
+        priority: 0,
+        inputs: vec![],
+        then: vec![],
+        stages,
+    })
 }
 
 /// The names alone, as a condition may ask for a stage that comes after it.

@@ -142,6 +142,7 @@ fn branch_filter(reader: &mut Reader<'_>, at: At<'_>, shape: &Shape) -> BranchFi
         branches: patterns(reader, fields.get("branches"), "`branches`"),
         paths: patterns(reader, fields.get("paths"), "`paths`"),
         paths_ignore: patterns(reader, fields.get("paths_ignore"), "`paths_ignore`"),
+        types: None,
     }
 }
 

@@ -78,6 +78,9 @@ pub(super) fn stage(
         depends_on: dependencies.iter().map(|(name, ..)| name.clone()).collect(),
         condition: condition(reader, fields.get("if"), Site::Work, &scope),
         timeout_ms: reader.timeout_ms(fields.get("timeout")),
+        always: false,
+        continue_on_error: false,
+        enabled: true,
         variables,
         gates,
         deploy,
@@ -120,7 +123,12 @@ fn is_empty_list(at: &At<'_>) -> bool {
     matches!(&at.node.value, Value::List(list) if list.is_empty())
 }
 
-fn jobs(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>, so_far: &mut usize) -> Vec<Job> {
+pub(super) fn jobs(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    scope: &Scope<'_>,
+    so_far: &mut usize,
+) -> Vec<Job> {
     let hint = if fields.get("deploy").is_some() {
         "write `jobs:`, whose steps deploy; `deploy` says only what and where"
     } else {

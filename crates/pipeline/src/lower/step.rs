@@ -3,7 +3,7 @@
 use super::job::level_variables;
 use super::read::{At, Fields, Reader, Shape};
 use super::text::{Scope, condition, template};
-use crate::definition::Step;
+use crate::definition::{Action, Step};
 use crate::diagnostic::code;
 use crate::expression::names::Site;
 use crate::limits::{MAX_NAME_CHARS, MAX_PATH_CHARS, MAX_RUN_BYTES};
@@ -49,7 +49,9 @@ pub(super) fn step(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Op
         let run = script(reader, &at, scope)?;
         return Some(Step {
             name: name_from_run(&run),
-            run,
+            id: None,
+            action: Action::Run { text: run, shell: "sh".to_owned() },
+            enabled: true,
             condition: None,
             variables: vec![],
             working_directory: None,
@@ -70,7 +72,9 @@ pub(super) fn step(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Op
     let run = run.unwrap_or_default();
     Some(Step {
         name: fields.get("name").and_then(|at| title(reader, &at)).unwrap_or_else(|| name_from_run(&run)),
-        run,
+        id: None,
+        action: Action::Run { text: run, shell: "sh".to_owned() },
+        enabled: true,
         condition: condition(reader, fields.get("if"), Site::Step, &scope),
         variables,
         working_directory: fields.get("working_directory").and_then(|at| directory(reader, &at)),

@@ -13,6 +13,7 @@ use crate::expression::{ExpressionError, Facts, Known, rehearse, sample, syntax}
 use crate::limits::{
     MAX_EXPRESSIONS, MAX_EXPRESSIONS_IN_TEXT, MAX_NAME_CHARS, MAX_VALUE_BYTES, MAX_VARIABLES,
 };
+use crate::plan::Outputs;
 use crate::template::{Piece, Template, split};
 use crate::tree::{Scalar, Span, shown};
 
@@ -202,8 +203,20 @@ fn findings(source: &str, site: Site, scope: &Scope<'_>) -> Vec<Finding> {
     let mut findings = names::check(&expression, &words, site, &offered);
     if findings.iter().all(|finding| finding.severity == Severity::Warning) {
         let (run, variables, stages) = (sample(), scope.variables.as_ref(), scope.stages);
-        let facts = Facts { success: true, failure: false, cancelled: false, stages, run: &run, variables };
-        let known = Known { run: &run, variables, facts: (site == Site::Work).then_some(&facts) };
+        let (outputs, matrix) = (Outputs::new(), BTreeMap::new());
+        let (run, outputs, matrix) = (&run, &outputs, &matrix);
+        let facts = Facts {
+            success: true,
+            failure: false,
+            cancelled: false,
+            stages,
+            outputs,
+            run,
+            matrix,
+            variables,
+        };
+        let facts = (site == Site::Work).then_some(&facts);
+        let known = Known { run, variables, matrix, facts, steps: None };
         findings.extend(rehearse(&expression, site, &known).err().map(broken));
     }
     findings
