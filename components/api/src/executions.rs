@@ -1,12 +1,14 @@
 //! Executions: start, list, read, cancel, retry, let go.
 
 use http::StatusCode;
-use penstock_api::internal::{Actor, RetryExecution, StartExecution};
+use penstock_api::internal::{Actor, CancelExecution, RetryExecution, StartExecution};
 use penstock_api::problem::Problem;
 use penstock_api::request::{Execute, Retry, RetryScope};
 use penstock_api::view;
 use penstock_domain::{ExecutionId, PipelineId, Timestamp, WorkStatus};
-use penstock_engine::{Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage};
+use penstock_engine::{
+    ExecutionWait, GroupWait, Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage,
+};
 use penstock_guest::{
     Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, more, read_json, split,
     success,
@@ -36,9 +38,15 @@ pub async fn execute(
     .await
 }
 
-pub async fn cancel(platform: &impl Platform, execution: ExecutionId, actor: &str) -> Answer {
+pub async fn cancel(
+    platform: &impl Platform,
+    request: &Request,
+    execution: ExecutionId,
+    actor: &str,
+) -> Answer {
+    let force = Query::of(request.uri())?.parse::<bool>("force")?.unwrap_or(false);
     let path = format!("/internal/executions/{execution}/cancel");
-    let id = scheduler::ask(platform, &path, &Actor { actor: actor.to_owned() }).await?;
+    let id = scheduler::ask(platform, &path, &CancelExecution { actor: actor.to_owned(), force }).await?;
     show(platform, id, StatusCode::OK).await
 }
 
@@ -57,9 +65,9 @@ pub async fn retry(
     let (parts, body) = split(request).await?;
     let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
     answer_once(platform, &headers, &route, &body.clone(), |once| async {
-        let Retry { only } = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+        let Retry { only, from_stage } = read_json(join(parts, body), MAX_BODY_BYTES).await?;
         let only_failed = only == RetryScope::Failed;
-        let asked = RetryExecution { actor: actor.to_owned(), only_failed, once };
+        let asked = RetryExecution { actor: actor.to_owned(), only_failed, from_stage, once };
         let id = scheduler::ask(platform, &format!("/internal/executions/{execution}/retry"), &asked).await?;
         show(platform, id, StatusCode::CREATED).await
     })
@@ -144,7 +152,14 @@ fn progress(stages: &[view::Stage]) -> view::Progress {
 /// Why the execution as a whole has not begun, or why the first waiting job of a running one has not.
 fn waiting(detail: &ExecutionDetail) -> Option<view::Wait> {
     let e = &detail.execution;
-    let queued = why_execution(e.status, e.reason, detail.limit, detail.running.clone()).map(to_view);
+    let group = detail.group.as_ref().map(|g| GroupWait {
+        name: &g.name,
+        limit: g.limit,
+        running: g.running.clone(),
+        ahead: g.ahead,
+    });
+    let wait = ExecutionWait { limit: detail.limit, running: detail.running.clone(), group };
+    let queued = why_execution(e.status, e.reason, wait).map(to_view);
     let held = || detail.stages.iter().find_map(|s| s.why_waiting.clone());
     queued.or_else(held).or_else(|| {
         let jobs = detail.stages.iter().flat_map(|s| s.jobs.iter().flatten());

@@ -10,6 +10,7 @@ mod event_stream;
 mod execution_page;
 mod executions;
 mod health;
+mod journal;
 mod log_stream;
 mod pipelines;
 pub mod routes;

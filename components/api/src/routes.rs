@@ -6,8 +6,8 @@ use penstock_domain::Role;
 use penstock_guest::{Actor, Answer, Params, Platform, Request, ResponseBody, Route, find};
 
 use crate::{
-    access, badge, event_stream, execution_page, executions, health, log_stream, pipelines, runners, status,
-    tokens, validate,
+    access, badge, event_stream, execution_page, executions, health, journal, log_stream, pipelines, runners, status,
+    status, tokens, validate,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,7 @@ enum To {
     Approve,
     Logs,
     Events,
+    Journal,
     Tokens,
     CreateToken,
     RevokeToken,
@@ -72,6 +73,7 @@ const ROUTES: &[Route<To>] = &[
     (Method::POST, "/api/v1/executions/:id/approve", To::Approve),
     (Method::GET, "/api/v1/executions/:id/logs", To::Logs),
     (Method::GET, "/api/v1/executions/:id/events", To::Events),
+    (Method::GET, "/api/v1/executions/:id/journal", To::Journal),
     (Method::GET, "/api/v1/tokens", To::Tokens),
     (Method::POST, "/api/v1/tokens", To::CreateToken),
     (Method::DELETE, "/api/v1/tokens/:id", To::RevokeToken),
@@ -88,7 +90,7 @@ fn least(to: To) -> Role {
         To::Pipelines | To::Pipeline | To::PipelineExecutions | To::Executions | To::Execution => {
             Role::Viewer
         }
-        To::ExecutionStatus | To::Logs | To::Events => Role::Viewer,
+        To::ExecutionStatus | To::Logs | To::Events | To::Journal => Role::Viewer,
         To::CreatePipeline | To::UpdatePipeline | To::Validate => Role::Developer,
         To::Execute | To::Cancel | To::Retry => Role::Developer,
         To::Approve => Role::Approver,
@@ -146,10 +148,11 @@ async fn for_people(
         To::Executions => executions::list(platform, &request, None).await,
         To::Execution => executions::read(platform, params.id("id", "execution")?).await,
         To::ExecutionStatus => executions::status(platform, params.id("id", "execution")?).await,
-        To::Cancel => executions::cancel(platform, params.id("id", "execution")?, actor).await,
+        To::Cancel => executions::cancel(platform, &request, params.id("id", "execution")?, actor).await,
         To::Retry => executions::retry(platform, request, params.id("id", "execution")?, actor).await,
         To::Approve => executions::approve(platform, params.id("id", "execution")?, actor).await,
         To::Logs => log_stream::logs(platform, &request, params.id("id", "execution")?).await,
+        To::Journal => journal::read(platform, &request, params.id("id", "execution")?).await,
         To::Events => event_stream::events(platform, &request, params.id("id", "execution")?).await,
         To::Tokens => tokens::list(platform, &request).await,
         To::CreateToken => tokens::create(platform, request, actor).await,

@@ -1,5 +1,7 @@
 //! `POST /api/v1/pipelines/validate`: everything that is wrong with a pipeline file, and what it would do.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use penstock_api::problem::FieldError;
 use penstock_api::request::ValidatePipeline;
@@ -42,7 +44,10 @@ fn example() -> RunContext {
         repository_url: String::new(),
         pipeline_name: String::new(),
         number: 1,
-        variables: std::collections::BTreeMap::new(),
+        variables: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        changed_paths: None,
+        event_name: None,
     }
 }
 

@@ -1,8 +1,8 @@
-//! Reading from a repository: a file at a commit, and the commit of a tag.
+//! Reading from a repository: a file at a commit, and the commit of a tag or a branch.
 
 use bytes::Bytes;
 use http::StatusCode;
-use penstock_api::internal::{FromForge, ReadFile, ReadTag};
+use penstock_api::internal::{FromForge, ReadBranch, ReadFile, ReadTag};
 use penstock_forge::github::{commit, contents};
 use penstock_forge::{CommitInfo, Outcome, RequestError, RequestSpec};
 use penstock_guest::{Answer, MAX_BODY_BYTES, Platform, Request, json, read_json};
@@ -27,6 +27,16 @@ pub async fn tag(platform: &impl Platform, request: Request) -> Answer {
     let asked: ReadTag = read_json(request, MAX_BODY_BYTES).await?;
     let api_url = github::api_url(platform).await;
     let spec = commit::commit_request(&api_url, &asked.repository, &asked.tag);
+    answer::<CommitInfo>(platform, &asked.forge, spec, |body| {
+        commit::parse_commit(body).map_err(|e| e.to_string())
+    })
+    .await
+}
+
+pub async fn branch(platform: &impl Platform, request: Request) -> Answer {
+    let asked: ReadBranch = read_json(request, MAX_BODY_BYTES).await?;
+    let api_url = github::api_url(platform).await;
+    let spec = commit::head_request(&api_url, &asked.repository, &asked.branch);
     answer::<CommitInfo>(platform, &asked.forge, spec, |body| {
         commit::parse_commit(body).map_err(|e| e.to_string())
     })

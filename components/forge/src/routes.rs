@@ -10,12 +10,14 @@ enum To {
     Statuses,
     File,
     Commit,
+    Branch,
 }
 
 const ROUTES: &[Route<To>] = &[
     (Method::POST, "/internal/statuses", To::Statuses),
     (Method::POST, "/internal/files", To::File),
     (Method::POST, "/internal/commits", To::Commit),
+    (Method::POST, "/internal/branches", To::Branch),
 ];
 
 /// # Errors
@@ -26,5 +28,6 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
         To::Statuses => statuses::send_due(&platform).await,
         To::File => files::read(&platform, request).await,
         To::Commit => files::tag(&platform, request).await,
+        To::Branch => files::branch(&platform, request).await,
     }
 }

@@ -84,7 +84,11 @@ async fn tell(platform: &impl Platform, status: &ForgeStatus, attempt: u32) -> O
         _ => CommitState::Pending,
     };
     let public_url = platform.variable("public_url").await.unwrap_or_default();
-    let target = format!("{}/executions/{}", public_url.trim_end_matches('/'), status.execution_id);
+    let public_url = public_url.trim_end_matches('/');
+    let target = match status.execution_id {
+        Some(execution_id) => format!("{public_url}/executions/{execution_id}"),
+        None => public_url.to_owned(),
+    };
     let told = CommitStatus::new(state, &status.context, &status.description, Some(&target));
     let api_url = github::api_url(platform).await;
     match status_request(&api_url, &status.repository, &status.commit_sha, &told) {

@@ -1,7 +1,7 @@
 //! The tick: whatever is due and nobody has done. Bounded, and idempotent.
 
 use http::StatusCode;
-use penstock_engine::{Event, LEASE_MS, Refusal, TimerKind};
+use penstock_engine::{EffectKind, Event, LEASE_MS, Refusal, TimerKind};
 use penstock_guest::{
     Answer, Decided, Failure, Level, Platform, Request, commit_event, empty, log, require_bearer,
 };
@@ -44,6 +44,9 @@ pub async fn tick<P: Platform>(platform: &P, request: Request) -> Answer {
     if due.deliveries {
         scheduler.take_up_deliveries().await?;
     }
+    if due.schedules {
+        scheduler.start_scheduled().await?;
+    }
     if due.old_keys {
         scheduler.store.forget_old_keys(now, BATCH).await?;
     }
@@ -72,7 +75,7 @@ impl<P: Platform> Scheduler<P> {
         let now = self.platform.now();
         let due = self
             .store
-            .claim_effects(&["dispatch", "cancel", "rollback"], now, now.plus_ms(CLAIM_MS), BATCH)
+            .claim_effects(&EffectKind::OF_THE_SCHEDULER, now, now.plus_ms(CLAIM_MS), BATCH)
             .await?;
         for claimed in due {
             let tries = claimed.attempts + 1;

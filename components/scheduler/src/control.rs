@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use penstock_api::internal::{Actor, ExecutionRef, FromForge, RetryExecution, StartExecution};
+use penstock_api::internal::{
+    Actor, CancelExecution, ExecutionRef, FromForge, RetryExecution, StartExecution,
+};
 use penstock_api::problem::{FieldError, Problem};
-use penstock_domain::{ExecutionId, TriggerEvent};
-use penstock_engine::{Event, Origin, StatusTarget, rerun};
+use penstock_domain::{ExecutionId, Reason, TriggerEvent};
+use penstock_engine::{Event, Origin, Scope, StatusTarget, rerun};
 use penstock_guest::{
     Answer, Decided, Failure, MAX_BODY_BYTES, Platform, Request, commit_event, json, read_json,
 };
@@ -16,7 +18,7 @@ use serde_json::Value;
 
 use crate::definition::definition;
 use crate::deliveries::refuses;
-use crate::launch::{Launch, Launched, Order};
+use crate::launch::{Inherited, Launch, Launched, NotOrdered, Order};
 use crate::scheduler::{Scheduler, refused};
 
 /// How long an Idempotency-Key stands for its answer.
@@ -45,6 +47,9 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
         pipeline_name: pipeline.view.pipeline_name.clone(),
         number: 0,
         variables: parameters(request.parameters)?,
+        inputs: BTreeMap::new(),
+        changed_paths: None,
+        event_name: request.event_name,
     };
     check(&run)?;
     if let Some(why) = refuses(&pipeline, &run) {
@@ -58,7 +63,10 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
         FromForge::Failed { why } => return Err(refusal(&why).into()),
         FromForge::Later { seconds, why } => return Err(unavailable(&why).with_retry_after(seconds).into()),
     };
-    let order = launch.order(&text).map_err(|why| refusal(&why))?;
+    let (launch, order) = launch.order(&text).map_err(|why| match why {
+        NotOrdered::BadInputs(why) => bad_inputs(&why),
+        other => refusal(&other.to_string()),
+    })?;
     start_launched(&scheduler, &launch, &order).await
 }
 
@@ -88,7 +96,6 @@ fn by_hand<'a>(
     });
     let cause = if retry_of.is_some() { "retry" } else { "execute" };
     Launch {
-        pipeline,
         origin: Origin {
             trigger_user: Some(actor.to_owned()),
             retry_of,
@@ -98,24 +105,22 @@ fn by_hand<'a>(
         },
         run,
         target,
-        variables: BTreeMap::new(),
-        from_fork: false,
         // The bootstrap token is nobody in particular.
         authors: if actor == BOOTSTRAP { vec![] } else { vec![actor.to_owned()] },
-        commit_at: None,
-        takes_back: None,
-        changed_paths: None,
         window_ms: DAY_MS,
-        by: Cause::new(format!("user:{actor}"), cause),
+        ..Launch::of(pipeline, Cause::new(format!("user:{actor}"), cause))
     }
 }
 
 pub async fn cancel<P: Platform>(platform: &P, request: Request, execution: ExecutionId) -> Answer {
-    decide(platform, request, execution, &Event::Cancel, "cancel").await
+    let CancelExecution { actor, force } = read_json(request, MAX_BODY_BYTES).await?;
+    let event = Event::Cancel { reason: Reason::CancelledByUser, force };
+    decide(platform, &actor, execution, &event, "cancel").await
 }
 
 pub async fn release<P: Platform>(platform: &P, request: Request, execution: ExecutionId) -> Answer {
-    let answer = decide(platform, request, execution, &Event::Release, "release").await?;
+    let Actor { actor } = read_json(request, MAX_BODY_BYTES).await?;
+    let answer = decide(platform, &actor, execution, &Event::Release, "release").await?;
     let occasion = crate::follow::Occasion { room: true, ..Default::default() };
     platform.spawn(crate::follow::settle_logged(platform.clone(), occasion));
     Ok(answer)
@@ -123,12 +128,11 @@ pub async fn release<P: Platform>(platform: &P, request: Request, execution: Exe
 
 async fn decide<P: Platform>(
     platform: &P,
-    request: Request,
+    actor: &str,
     execution: ExecutionId,
     event: &Event,
     cause: &str,
 ) -> Answer {
-    let Actor { actor } = read_json(request, MAX_BODY_BYTES).await?;
     let scheduler = Scheduler::open(platform).await?;
     let by = Cause::new(format!("user:{actor}"), cause);
     match commit_event(platform, &scheduler.store, Some(execution), None, event, &by).await? {
@@ -156,7 +160,12 @@ pub async fn start_again<P: Platform>(
     execution: ExecutionId,
     wanted: RetryExecution,
 ) -> Result<ExecutionId, Failure> {
-    let RetryExecution { actor, only_failed, once } = wanted;
+    let RetryExecution { actor, only_failed, from_stage, once } = wanted;
+    let scope = match from_stage {
+        Some(stage) => Scope::From(stage),
+        None if only_failed => Scope::Failed,
+        None => Scope::All,
+    };
     let store = &scheduler.store;
     let unknown = || Problem::not_found("execution");
     let snapshot = store.snapshot(Some(execution), None, true).await?.ok_or_else(unknown)?;
@@ -167,17 +176,17 @@ pub async fn start_again<P: Platform>(
     let pipeline = store.pipeline(snapshot.execution.pipeline_id).await?;
     let pipeline = pipeline.ok_or_else(|| refusal("its pipeline was deleted"))?;
     let past = store.planned_work(execution).await?.ok_or_else(unknown)?;
-    let work = rerun(past.stages, past.timeout_ms, only_failed)
+    let work = rerun(past.stages, past.timeout_ms, &scope)
         .map_err(|e| Problem::conflict("nothing_to_retry", e.to_string()))?;
     let context = snapshot.execution.context;
-    let mut launch = by_hand(&pipeline, context.run, &actor, Some(execution), once);
+    let mut launch = by_hand(&pipeline, context.run.clone(), &actor, Some(execution), once);
     // A person retries it: that is the leave which a fork's pull request waits for. It stays a fork's.
-    (launch.target, launch.variables, launch.from_fork) =
-        (context.target, context.variables, context.from_fork);
+    launch.inherited = Inherited::from(&context);
+    (launch.target, launch.from_fork) = (context.target, context.from_fork);
     // It stays the change of whoever made it; a retry asked for by another does not make it theirs.
     launch.authors = context.authors;
     (launch.commit_at, launch.takes_back) = (context.commit_at, context.takes_back);
-    match scheduler.launch(&launch, &Order::again(work, past.concurrency_limit), |_, _| {}).await? {
+    match scheduler.launch(&launch, &Order::again(work, past.admission), |_, _| {}).await? {
         Launched::Started(id, changes) => {
             scheduler.follow(&changes);
             Ok(id)
@@ -189,6 +198,10 @@ pub async fn start_again<P: Platform>(
 
 fn refusal(why: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "execution_refused", "Execution refused", why)
+}
+
+fn bad_inputs(why: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_inputs", "Inputs do not fit", why)
 }
 
 fn unavailable(why: &str) -> Problem {
@@ -212,6 +225,13 @@ fn check(run: &RunContext) -> Result<(), Problem> {
     let is_sha = |sha: &str| matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
     if run.commit_sha.as_deref().is_some_and(|sha| !is_sha(sha)) {
         wrong("/commit_sha", "a commit's id has 40 or 64 hexadecimal digits");
+    }
+    let is_name = |name: &str| !name.is_empty() && name.len() <= 100 && !name.chars().any(char::is_control);
+    match run.event_name.as_deref() {
+        Some(name) if run.event != TriggerEvent::Webhook || !is_name(name) => {
+            wrong("/event_name", "an event's name has 1 to 100 bytes, and goes with trigger_event `webhook`");
+        }
+        _ => {}
     }
     if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }

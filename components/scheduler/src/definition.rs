@@ -1,7 +1,7 @@
 //! A pipeline's definition: from the database, or from the repository at the commit under test.
 
 use bytes::Bytes;
-use penstock_api::internal::{FromForge, ReadFile, ReadTag};
+use penstock_api::internal::{FromForge, ReadBranch, ReadFile, ReadTag};
 use penstock_forge::CommitInfo;
 use penstock_guest::{FORGE, Platform};
 use penstock_store::Pipeline;
@@ -39,6 +39,21 @@ pub async fn definition(
         commit_sha: commit_sha.to_owned(),
     };
     ask(platform, "files", &asked).await
+}
+
+/// The newest commit of a branch.
+pub async fn branch_head(
+    platform: &impl Platform,
+    forge: &str,
+    repository: &str,
+    branch: &str,
+) -> FromForge<CommitInfo> {
+    let asked = ReadBranch {
+        forge: forge.to_owned(),
+        repository: repository.to_owned(),
+        branch: branch.to_owned(),
+    };
+    ask(platform, "branches", &asked).await
 }
 
 /// The commit that a tag leads to, where the event did not tell it.

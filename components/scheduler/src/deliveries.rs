@@ -7,21 +7,23 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use penstock_api::internal::{FromForge, MAX_DELIVERIES, WorkOff};
 use penstock_domain::{DeliveryId, TriggerEvent};
-use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget};
+use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, nothing_to_do};
 use penstock_forge::{CommitInfo, EventKind, ForgeEvent, Parsed};
 use penstock_guest::{
-    Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, read_json, run_together,
+    Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, moment, read_json, run_together,
 };
 use penstock_pipeline::{Patterns, RunContext};
 use penstock_store::{Cause, Delivery, Entry, NO_PIPELINE, Pipeline, StoreError};
 use serde_json::{Value, json};
 
 use crate::definition::{definition, tagged_commit};
-use crate::launch::{Launch, Launched, Order};
+use crate::launch::{Launch, Launched, NotOrdered, Order};
 use crate::scheduler::Scheduler;
 
 /// A delivery is given up after so many tries, which the forge's answers space.
 const MAX_TRIES: u32 = 100;
+/// More changed paths than this are not kept; what is not known counts as changed.
+const MAX_CHANGED_PATHS: usize = 3_000;
 /// One that was taken up so often and never even postponed brings down whoever works on it.
 const MAX_CRASHES: u32 = 5;
 
@@ -172,12 +174,16 @@ impl<P: Platform> Scheduler<P> {
         }
         self.learn_forge(pipeline, &delivery.forge, &event.repository.full_name).await?;
         let launch = launch(delivery, event, pipeline, run);
+        let target = launch.target.clone();
         let forge = Some((delivery.forge.as_str(), event.repository.full_name.as_str()));
-        let order = match definition(&self.platform, pipeline, forge, event.commit_sha()).await {
-            FromForge::Found { value } => match launch.order(&value) {
-                Ok(order) => order,
+        let (launch, order) = match definition(&self.platform, pipeline, forge, event.commit_sha()).await {
+            FromForge::Found { value } => match self.order(pipeline, event, launch, &value).await? {
+                Ok(ordered) => ordered,
                 Err(why) => {
-                    outcomes.push(json!({ "pipeline": name, "not_started": why }));
+                    if matches!(why, NotOrdered::NothingChanged(_)) {
+                        self.tell_nothing_to_do(delivery, pipeline, target.as_ref(), &why.to_string()).await?;
+                    }
+                    outcomes.push(json!({ "pipeline": name, "not_started": why.to_string() }));
                     return Ok(false);
                 }
             },
@@ -186,7 +192,9 @@ impl<P: Platform> Scheduler<P> {
                 return Ok(false);
             }
             FromForge::Later { seconds, why } => return Err(Unfinished::Later { seconds, why }),
-            FromForge::Failed { why } => Order::broken(format!("the pipeline file can't be read: {why}")),
+            FromForge::Failed { why } => {
+                (launch, Order::broken(format!("the pipeline file can't be read: {why}")))
+            }
         };
         let told = outcomes.clone();
         let complete = |id, changes: &mut Changes| {
@@ -213,6 +221,52 @@ impl<P: Platform> Scheduler<P> {
         }
     }
 
+    /// What the file asks for; the default branch's tells when the clock starts the pipeline, too.
+    async fn order<'a>(
+        &self,
+        pipeline: &Pipeline,
+        event: &ForgeEvent,
+        launch: Launch<'a>,
+        text: &str,
+    ) -> Result<Result<(Launch<'a>, Order), NotOrdered>, Failure> {
+        let default_branch = event.repository.default_branch.as_deref();
+        let is_default =
+            matches!(&event.kind, EventKind::Push(push) if Some(push.branch.as_str()) == default_branch);
+        if is_default && pipeline.view.definition.is_none() {
+            self.keep_schedules(pipeline, text).await?;
+        }
+        Ok(launch.order(text))
+    }
+
+    /// A commit whose paths leave nothing to do has its check all the same: it is told once, and only where no
+    /// execution of the pipeline is there for the commit.
+    async fn tell_nothing_to_do(
+        &self,
+        delivery: &Delivery,
+        pipeline: &Pipeline,
+        target: Option<&StatusTarget>,
+        why: &str,
+    ) -> Result<(), Failure> {
+        let Some(target) = target else { return Ok(()) };
+        if self.store.has_execution_of_commit(pipeline.view.id, &target.commit_sha).await? {
+            return Ok(());
+        }
+        let at = moment(&self.platform);
+        let effect = nothing_to_do(target, &pipeline.view.pipeline_name, why, &at);
+        let change = Changes { outbox: vec![effect], ..Changes::default() };
+        // Its version guards that it is told once: the delivery may be worked off again.
+        let subject = format!("filtered:{}:{}", delivery.id, pipeline.view.id);
+        let by = Cause::new(format!("forge:{}", delivery.forge), "filtered");
+        match self.store.commit(&Entry { subject, expect: 0, change: &change }, &by, at.now).await {
+            Ok(_) => {
+                self.follow(&change);
+                Ok(())
+            }
+            Err(StoreError::Conflict) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
     /// The first webhook of a repository tells where its statuses go when somebody starts it by hand.
     async fn learn_forge(&self, pipeline: &Pipeline, forge: &str, repository: &str) -> Result<(), Failure> {
         if pipeline.forge.as_deref() == Some(forge)
@@ -229,7 +283,7 @@ impl<P: Platform> Scheduler<P> {
             ..present
         };
         let by = Cause::new(format!("forge:{forge}"), "learn_forge");
-        match self.store.save_pipeline(&learned, expect, &by, self.platform.now()).await {
+        match self.store.save_pipeline(&learned, None, expect, &by, self.platform.now()).await {
             // Somebody else has changed the pipeline: the next webhook tells it again.
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(other) => Err(other.into()),
@@ -311,6 +365,12 @@ fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
         pipeline_name: pipeline.view.pipeline_name.clone(),
         number: 0,
         variables: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        changed_paths: match &event.kind {
+            EventKind::Push(push) => push.changed_paths.clone().filter(|all| all.len() <= MAX_CHANGED_PATHS),
+            EventKind::PullRequest(_) | EventKind::Tag(_) => None,
+        },
+        event_name: None,
     }
 }
 
@@ -336,14 +396,13 @@ fn authors(event: &ForgeEvent) -> Vec<String> {
 
 fn launch<'a>(
     delivery: &Delivery,
-    event: &'a ForgeEvent,
+    event: &ForgeEvent,
     pipeline: &'a Pipeline,
     run: RunContext,
 ) -> Launch<'a> {
-    let (changed_paths, from_fork) = match &event.kind {
-        EventKind::Push(push) => (push.changed_paths.as_deref(), false),
-        EventKind::PullRequest(pr) => (None, pr.from_fork),
-        EventKind::Tag(_) => (None, false),
+    let (action, from_fork) = match &event.kind {
+        EventKind::PullRequest(pr) => (Some(pr.action.as_str().to_owned()), pr.from_fork),
+        EventKind::Push(_) | EventKind::Tag(_) => (None, false),
     };
     let target = event.commit_sha().map(|sha| StatusTarget {
         forge: delivery.forge.clone(),
@@ -351,7 +410,6 @@ fn launch<'a>(
         commit_sha: sha.to_owned(),
     });
     Launch {
-        pipeline,
         origin: Origin {
             delivery_id: Some(delivery.id),
             event_key: event.dedup_key(),
@@ -360,13 +418,11 @@ fn launch<'a>(
         },
         run,
         target,
-        variables: BTreeMap::new(),
         from_fork,
         authors: authors(event),
         commit_at: commit_of(event).and_then(|c| c.committed_at),
-        takes_back: None,
-        changed_paths,
+        action,
         window_ms: i64::from(penstock_forge::DEDUP_WINDOW_SECONDS) * 1000,
-        by: Cause::new(format!("forge:{}", delivery.forge), "webhook"),
+        ..Launch::of(pipeline, Cause::new(format!("forge:{}", delivery.forge), "webhook"))
     }
 }

@@ -5,7 +5,7 @@ use penstock_api::internal::{DeploymentRef, HealthChecked, LiftQuarantine, RollB
 use penstock_api::problem::Problem;
 use penstock_domain::{DeploymentId, EnvironmentId, OutboxId, TriggerEvent};
 use penstock_engine::{
-    Changes, Deployment, Environment, Event, Origin, QuarantineLifted, RollbackDue, TakesBack,
+    Admission, Changes, Deployment, Environment, Event, Origin, QuarantineLifted, RollbackDue, TakesBack,
     bring_back as work_of, give_up_rollback, roll_back as decide_rollback,
 };
 use penstock_guest::{
@@ -14,7 +14,7 @@ use penstock_guest::{
 use penstock_store::{Cause, StoreError};
 
 use crate::follow::{Occasion, settle_logged};
-use crate::launch::{Launch, Launched, Order};
+use crate::launch::{Inherited, Launch, Launched, Order};
 use crate::scheduler::{Scheduler, refused};
 
 /// Looked at in one round.
@@ -157,11 +157,11 @@ async fn start<P: Platform>(
         return Ok(None);
     };
     let Some(snapshot) = store.snapshot(Some(good.execution_id), None, true).await? else { return Ok(None) };
+    let inherited = Inherited { outputs: snapshot.outputs(), ..Inherited::from(&snapshot.execution.context) };
     let context = snapshot.execution.context;
     let mut run = context.run;
     run.event = TriggerEvent::Manual;
     let launch = Launch {
-        pipeline: &pipeline,
         origin: Origin {
             event_key: Some(format!("rollback:{}", bad.id)),
             trigger_user: Some("rollback".to_owned()),
@@ -169,18 +169,14 @@ async fn start<P: Platform>(
             ..Origin::default()
         },
         run,
-        // Its commit has been told how it went, long ago.
-        target: None,
-        variables: context.variables,
-        from_fork: false,
-        authors: vec![],
+        // Its commit has been told how it went, long ago: there is no target.
+        inherited,
         commit_at: context.commit_at,
         takes_back: Some(TakesBack { deployment_id: bad.id, version: version.clone() }),
-        changed_paths: None,
         window_ms: FOR_EVER_MS,
-        by: Cause::new("scheduler", "rollback"),
+        ..Launch::of(&pipeline, Cause::new("scheduler", "rollback"))
     };
-    match scheduler.launch(&launch, &Order::again(work_of(stage, timeout_ms), None), |_, _| {}).await? {
+    match scheduler.launch(&launch, &Order::again(work_of(stage, timeout_ms), Admission::default()), |_, _| {}).await? {
         Launched::Started(_, changes) => {
             scheduler.follow(&changes);
             Ok(Some("started"))

@@ -1,23 +1,21 @@
 //! Effects on runners: pushing an attempt, ending one. The forge's are done by the forge component, which is woken.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use bytes::Bytes;
 use http::StatusCode;
-use penstock_api::runner::{
-    CancelRequest, ExecutionInfo, JobAttempt, JobEnvironment, JobRequest, Lease, ReportRequest, StepRequest,
-};
+use penstock_api::runner::CancelRequest;
 use penstock_api::signature;
 use penstock_domain::OutboxId;
-use penstock_engine::{Dispatch, EffectKind, Event, LEASE_MS, Unreachable};
+use penstock_engine::{Dispatch, EffectKind, Event, Unreachable};
 use penstock_guest::{
-    APPROVALS, Decided, FORGE, Failure, LeaseToken, Level, Platform, SendError, commit_event, lease_token,
+    APPROVALS, Decided, FORGE, Failure, Level, Platform, SendError, commit_event,
     log, runner_token,
 };
-use penstock_store::{Cause, DispatchJob};
+use penstock_store::Cause;
 
-use crate::deployments;
+use crate::dispatched::{NotFilled, job_request};
+use crate::{deployments, succession};
 use crate::follow::settle_logged;
 use crate::scheduler::Scheduler;
 
@@ -59,6 +57,8 @@ async fn send<P: Platform>(
         EffectKind::Dispatch(dispatch) => push(&scheduler, id, *dispatch, tries).await,
         EffectKind::Cancel(dispatch) => cancel(&scheduler, id, *dispatch, tries).await,
         EffectKind::Rollback(due) => deployments::bring_back(&scheduler, id, due).await,
+        EffectKind::Supersede(due) => succession::supersede(&scheduler, id, due).await,
+        EffectKind::StartPipeline(due) => succession::start_successor(&scheduler, id, due).await,
         EffectKind::ForgeStatus(_) | EffectKind::HealthCheck(_) => Ok(()),
     }
 }
@@ -107,8 +107,11 @@ async fn push<P: Platform>(
     };
     let secret_key = scheduler.secret_key().await?;
     let public_url = public_url(&scheduler.platform).await;
-    let body = serde_json::to_vec(&job_request(&job, &secret_key, &public_url, now))
-        .map_err(|e| Failure::Internal(Box::new(e)))?;
+    let asked = match job_request(&job, &secret_key, &public_url, now) {
+        Ok(asked) => asked,
+        Err(NotFilled(why)) => return undispatchable(scheduler, id, dispatch, why).await,
+    };
+    let body = serde_json::to_vec(&asked).map_err(|e| Failure::Internal(Box::new(e)))?;
     let token = runner_token(&secret_key, runner_id);
     match post_signed(&scheduler.platform, &format!("{url}/v1/jobs"), &token, &id.to_string(), body).await {
         Pushed::Taken => {
@@ -122,6 +125,25 @@ async fn push<P: Platform>(
         Pushed::Refused(why) => not_taken(scheduler, id, dispatch, why).await,
         Pushed::Unknown(error) => Ok(store.postpone_effect(id, now.plus_ms(AGAIN_MS), &error).await?),
     }
+}
+
+/// The attempt can't be given to anybody.
+pub async fn undispatchable<P: Platform>(
+    scheduler: &Scheduler<P>,
+    id: OutboxId,
+    dispatch: Dispatch,
+    why: String,
+) -> Result<(), Failure> {
+    let Dispatch { job_id: job, attempt, .. } = dispatch;
+    let event = Event::Undispatchable { job, attempt, why, effect: id };
+    let by = Cause::new("scheduler", "undispatchable");
+    match commit_event(&scheduler.platform, &scheduler.store, None, Some(job), &event, &by).await? {
+        Decided::Committed(changes) => scheduler.follow(&changes),
+        Decided::Nothing | Decided::Refused(_) | Decided::Unknown => {
+            scheduler.store.finish_effect(id, "obsolete", scheduler.platform.now()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The attempt goes back to those that wait, and the runner is left alone for a while.
@@ -213,94 +235,4 @@ async fn post_signed(platform: &impl Platform, url: &str, token: &str, id: &str,
 pub async fn public_url(platform: &impl Platform) -> String {
     let url = platform.variable("public_url").await.unwrap_or_else(|| "http://127.0.0.1:3000".to_owned());
     url.trim_end_matches('/').to_owned()
-}
-
-/// The attempt as the runner is told of it.
-pub fn job_request(
-    job: &DispatchJob,
-    secret_key: &str,
-    public_url: &str,
-    now: penstock_domain::Timestamp,
-) -> JobRequest {
-    let run = &job.context.run;
-    let lease = LeaseToken { attempt: job.attempt, runner: job.runner_id };
-    JobRequest {
-        job: JobAttempt {
-            id: job.job_id,
-            name: job.job_name.clone(),
-            attempt: job.attempt,
-            lease: Lease {
-                token: lease_token(secret_key, job.job_id, lease),
-                expires_at: now.plus_ms(LEASE_MS),
-            },
-        },
-        execution: ExecutionInfo {
-            id: job.execution_id,
-            number: job.number,
-            pipeline_id: job.pipeline_id,
-            pipeline_name: job.pipeline_name.clone(),
-            stage: job.stage_name.clone(),
-            event: run.event,
-            repository_url: job.repository_url.clone(),
-            commit_sha: run.commit_sha.clone(),
-            branch: run.branch.clone(),
-        },
-        environment: JobEnvironment {
-            variables: variables(job),
-            checkout: job.spec.checkout && run.commit_sha.is_some(),
-        },
-        steps: steps(job),
-        secrets: BTreeMap::new(),
-        reports: reports(job),
-        timeout_seconds: seconds(job.spec.timeout_ms),
-        callback_url: public_url.to_owned(),
-    }
-}
-
-fn reports(job: &DispatchJob) -> Vec<ReportRequest> {
-    let wanted = job.spec.reports.iter();
-    wanted
-        .map(|report| ReportRequest {
-            format: report.format.clone(),
-            path: report.path.clone(),
-            test_type: report.test_type.clone(),
-        })
-        .collect()
-}
-
-/// An environment's own variables stand over what the file says for every environment.
-fn variables(job: &DispatchJob) -> BTreeMap<String, String> {
-    let mut variables = job.spec.variables.clone();
-    let Some(deployed) = &job.deployment else { return variables };
-    variables.extend(deployed.variables.clone());
-    let told = [
-        ("PENSTOCK_ENVIRONMENT", Some(deployed.environment.clone())),
-        ("PENSTOCK_ENVIRONMENT_TYPE", Some(deployed.environment_type.clone())),
-        ("PENSTOCK_ENVIRONMENT_URL", deployed.url.clone()),
-        ("PENSTOCK_VERSION", Some(deployed.version.clone())),
-        ("PENSTOCK_PREVIOUS_VERSION", deployed.previous_version.clone()),
-        ("PENSTOCK_ROLLBACK", deployed.is_rollback.then(|| "true".to_owned())),
-    ];
-    variables.extend(told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    variables
-}
-
-fn steps(job: &DispatchJob) -> Vec<StepRequest> {
-    let pairs = job.spec.steps.iter().zip(&job.steps);
-    pairs
-        .map(|(step, id)| StepRequest {
-            id: *id,
-            name: step.name.clone(),
-            run: step.run.clone(),
-            variables: step.variables.clone(),
-            working_directory: step.working_directory.clone(),
-            timeout_seconds: step.timeout_ms.map(seconds),
-            continue_on_error: step.continue_on_error,
-            skipped: step.skipped,
-        })
-        .collect()
-}
-
-fn seconds(ms: i64) -> u64 {
-    u64::try_from(ms.max(0)).unwrap_or(0).div_ceil(1000)
 }

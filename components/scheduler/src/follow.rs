@@ -56,7 +56,7 @@ impl<P: Platform> Scheduler<P> {
     /// logged: the clock comes by.
     pub fn follow(&self, changes: &Changes) {
         for effect in &changes.outbox {
-            if !matches!(effect.kind, EffectKind::ForgeStatus(_) | EffectKind::HealthCheck(_)) {
+            if effect.kind.is_the_schedulers() {
                 let send = effects::send_in_background(&self.platform, effect.id, effect.kind.clone(), 1);
                 self.platform.spawn(send);
             }

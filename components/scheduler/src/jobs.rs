@@ -23,7 +23,7 @@ const MAX_LOG_BYTES: usize = 4 * 1024 * 1024;
 const LAST_LINES_MS: i64 = 60_000;
 const NO_LEASE: &str = "the lease of this attempt ran out; its work was taken from this runner";
 
-async fn lease<P: Platform>(
+pub async fn lease<P: Platform>(
     scheduler: &Scheduler<P>,
     headers: &HeaderMap,
     job: JobId,
@@ -99,9 +99,9 @@ fn report(event: JobEvent) -> JobReport {
         JobEvent::StepFinished { step, at, status, exit_code, reason } => {
             JobReport::StepFinished { step, at, status, exit_code, reason }
         }
-        JobEvent::JobFinished { at, status, reason, message } => {
+        JobEvent::JobFinished { at, status, reason, message, outputs } => {
             let message = message.map(|m| m.chars().take(1_000).collect());
-            JobReport::JobFinished { at, status, reason, message }
+            JobReport::JobFinished { at, status, reason, message, outputs }
         }
     }
 }

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use penstock_domain::{ExecutionId, JobId, Timestamp, TriggerEvent};
+use penstock_domain::{ExecutionId, JobId, PipelineId, Timestamp, TriggerEvent};
 use penstock_engine::{
-    Changes, ExecutionContext, NewExecution, Origin, Refusal, Rerun, StatusTarget, TakesBack, Work, create,
+    Admission, Changes, ExecutionContext, Group, NewExecution, Origin, Refusal, Rerun, StatusTarget, TakesBack,
+    Work, create,
 };
 use penstock_guest::{Failure, Platform, moment};
-use penstock_pipeline::{Definition, Diagnostic, PlannedStage, RunContext, Severity, Trigger, parse, plan};
+use penstock_pipeline::{
+    Definition, Diagnostic, InputProblem, Late, Outputs, PlannedStage, PlannedSuccessor, Refusal as Refused, RunContext,
+    Severity, Trigger, parse, plan,
+};
 use penstock_store::{Cause, Entry, Pipeline, StoreError};
+use thiserror::Error;
 
 use crate::scheduler::Scheduler;
 
@@ -24,8 +29,7 @@ pub struct Launch<'a> {
     pub origin: Origin,
     pub run: RunContext,
     pub target: Option<StatusTarget>,
-    /// The pipeline's, where the work was planned before.
-    pub variables: BTreeMap<String, String>,
+    pub inherited: Inherited,
     pub from_fork: bool,
     /// Whose change it is.
     pub authors: Vec<String>,
@@ -33,17 +37,43 @@ pub struct Launch<'a> {
     pub commit_at: Option<Timestamp>,
     /// It brings back an earlier version, and waits in no queue.
     pub takes_back: Option<TakesBack>,
-    /// Changed by the push, where that is known.
-    pub changed_paths: Option<&'a [String]>,
+    /// What happened to the pull request.
+    pub action: Option<String>,
+    /// Somebody, or another pipeline, chose to start it: the file's filters do not stand against it.
+    pub is_chosen: bool,
     /// How long an equal `origin.event_key` means the same happening.
     pub window_ms: i64,
     pub by: Cause,
 }
 
-/// What an execution is to do, and how many of its kind at once.
+/// What an execution has from an earlier one: whose work it does again, or whom it follows.
+#[derive(Default)]
+pub struct Inherited {
+    /// The pipeline's, where the work was planned before.
+    pub variables: BTreeMap<String, String>,
+    pub late: Vec<Late>,
+    pub then: Vec<PlannedSuccessor>,
+    pub outputs: Outputs,
+    pub chain: Vec<PipelineId>,
+}
+
+impl Inherited {
+    /// For the same work once more.
+    pub fn from(context: &ExecutionContext) -> Self {
+        Self {
+            variables: context.variables.clone(),
+            late: context.late.clone(),
+            then: context.then.clone(),
+            outputs: context.outputs.clone(),
+            chain: context.chain.clone(),
+        }
+    }
+}
+
+/// What an execution is to do, and when it may begin.
 pub struct Order {
     what: What,
-    concurrency_limit: Option<u32>,
+    admission: Admission,
 }
 
 /// A definition is planned when the execution's number is known, for it may name the number.
@@ -53,12 +83,12 @@ enum What {
 }
 
 impl Order {
-    pub const fn again(work: Rerun, concurrency_limit: Option<u32>) -> Self {
-        Self { what: What::Work(Work::Rerun(work)), concurrency_limit }
+    pub const fn again(work: Rerun, admission: Admission) -> Self {
+        Self { what: What::Work(Work::Rerun(work)), admission }
     }
 
-    pub const fn broken(error_details: String) -> Self {
-        Self { what: What::Work(Work::Broken { error_details }), concurrency_limit: None }
+    pub fn broken(error_details: String) -> Self {
+        Self { what: What::Work(Work::Broken { error_details }), admission: Admission::default() }
     }
 
     fn work(&self, run: &RunContext, number: u64) -> Work {
@@ -81,32 +111,123 @@ pub enum Launched {
     NotAdmitted(String),
 }
 
-impl Launch<'_> {
-    /// What the definition's text asks for, or why it is not to run.
-    pub fn order(&self, text: &str) -> Result<Order, String> {
+impl<'a> Launch<'a> {
+    /// A launch of nothing in particular, to be filled in.
+    pub fn of(pipeline: &'a Pipeline, by: Cause) -> Self {
+        Self {
+            pipeline,
+            origin: Origin::default(),
+            run: RunContext {
+                branch: String::new(),
+                tag: None,
+                event: TriggerEvent::Manual,
+                commit_sha: None,
+                commit_message: String::new(),
+                author: String::new(),
+                repository_url: pipeline.view.repository_url.clone(),
+                pipeline_name: pipeline.view.pipeline_name.clone(),
+                number: 0,
+                variables: BTreeMap::new(),
+                inputs: BTreeMap::new(),
+                changed_paths: None,
+                event_name: None,
+            },
+            target: None,
+            inherited: Inherited::default(),
+            from_fork: false,
+            authors: vec![],
+            commit_at: None,
+            takes_back: None,
+            action: None,
+            is_chosen: false,
+            window_ms: 0,
+            by,
+        }
+    }
+
+    /// What the definition's text asks for, or why it is not to run. The run is given what the file's inputs make of
+    /// its parameters.
+    pub fn order(mut self, text: &str) -> Result<(Self, Order), NotOrdered> {
         let parsed = parse(text);
         let errors: Vec<_> = parsed.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
         let Some(definition) = parsed.definition.filter(|_| errors.is_empty()) else {
-            return Ok(Order::broken(tell(&errors)));
+            return Ok((self, Order::broken(tell(&errors))));
         };
         self.admits(&definition)?;
-        let concurrency_limit = definition.max_concurrent;
-        Ok(Order { what: What::Definition(Box::new(definition)), concurrency_limit })
+        self.give_inputs(&definition)?;
+        let admission = Admission { own_limit: definition.max_concurrent, ..Admission::default() };
+        Ok((self, Order { what: What::Definition(Box::new(definition)), admission }))
     }
 
-    /// A run by hand is somebody's own choice: no filter stands against it.
-    fn admits(&self, definition: &Definition) -> Result<(), String> {
-        if self.run.event == TriggerEvent::Manual {
+    /// Who starts it by hand, by the clock or from another pipeline answers for what it is given; a push gives nothing.
+    fn give_inputs(&mut self, definition: &Definition) -> Result<(), NotOrdered> {
+        let is_given = self.is_chosen
+            || matches!(
+                self.run.event,
+                TriggerEvent::Manual | TriggerEvent::Schedule | TriggerEvent::Webhook
+            );
+        if !is_given {
+            definition.fill_inputs(&mut self.run);
+            return Ok(());
+        }
+        let told = |problems: Vec<InputProblem>| {
+            let one = |p: &InputProblem| format!("`{}` {}", p.name, p.message);
+            NotOrdered::BadInputs(problems.iter().map(one).collect::<Vec<_>>().join("; "))
+        };
+        let checked = definition.check_inputs(&self.run.variables).map_err(told)?;
+        (self.run.variables, self.run.inputs) = checked;
+        Ok(())
+    }
+
+    /// What somebody chose, or another pipeline, no filter stands against.
+    fn admits(&self, definition: &Definition) -> Result<(), NotOrdered> {
+        if self.is_chosen || self.run.event == TriggerEvent::Manual {
             return Ok(());
         }
         let trigger = Trigger {
             event: self.run.event,
             branch: &self.run.branch,
             tag: self.run.tag.as_deref(),
-            changed_paths: self.changed_paths,
+            changed_paths: self.run.changed_paths.as_deref(),
+            action: self.action.as_deref(),
+            event_name: self.run.event_name.as_deref(),
         };
-        definition.admits(&trigger).map_err(|refusal| refusal.to_string())
+        definition.admits(&trigger).map_err(|refusal| {
+            let why = refusal.to_string();
+            match refusal {
+                Refused::PathsNotSelected { .. } => NotOrdered::NothingChanged(why),
+                _ => NotOrdered::NotAdmitted(why),
+            }
+        })
     }
+
+    /// When the planned work may begin. A group means something within its repository; a fork's is its own, so that
+    /// what a stranger writes holds up nobody.
+    fn admission(&self, order: &Order, work: &Work) -> Admission {
+        let Work::Plan(plan) = work else { return order.admission.clone() };
+        let group = plan.concurrency.as_ref().map(|planned| {
+            let namespace = if self.from_fork { "fork:" } else { "" };
+            Group {
+                name: planned.group.clone(),
+                key: format!("{namespace}{}#{}", self.pipeline.repository_key, planned.group),
+                limit: planned.limit,
+                cancel_in_progress: planned.cancel_in_progress,
+            }
+        });
+        Admission { own_limit: order.admission.own_limit, group, priority: plan.priority }
+    }
+}
+
+/// Why a definition starts nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotOrdered {
+    #[error("{0}")]
+    NotAdmitted(String),
+    /// Nothing that the pipeline is for was changed: a check of the commit that is waited for has nothing to do.
+    #[error("{0}")]
+    NothingChanged(String),
+    #[error("{0}")]
+    BadInputs(String),
 }
 
 /// The diagnostics as a person reads them: one a line, with its place.
@@ -147,6 +268,10 @@ impl<P: Platform> Scheduler<P> {
             if !names.is_empty() {
                 state.environments = self.store.environments_of(pipeline, &names).await?;
             }
+            let admission = launch.admission(order, &work);
+            if let Some(group) = admission.group.as_ref().filter(|_| launch.takes_back.is_none()) {
+                state.group = Some(self.store.group_state(&group.key).await?);
+            }
             let carried = carried(&work);
             if !carried.is_empty() {
                 state.facts = self.store.facts_of(&carried).await?;
@@ -158,7 +283,11 @@ impl<P: Platform> Scheduler<P> {
             let context = ExecutionContext {
                 run: launch.run.clone(),
                 target: launch.target.clone(),
-                variables: launch.variables.clone(),
+                variables: launch.inherited.variables.clone(),
+                late: launch.inherited.late.clone(),
+                then: launch.inherited.then.clone(),
+                outputs: launch.inherited.outputs.clone(),
+                chain: launch.inherited.chain.clone(),
                 from_fork: launch.from_fork,
                 authors: launch.authors.clone(),
                 commit_at: launch.commit_at,
@@ -168,7 +297,7 @@ impl<P: Platform> Scheduler<P> {
                 origin: launch.origin.clone(),
                 context,
                 work,
-                concurrency_limit: order.concurrency_limit,
+                admission,
             };
             let (id, mut decision) = create(new, &state, &at).map_err(contradiction)?;
             complete(id, &mut decision.changes);

@@ -9,7 +9,9 @@ mod control;
 mod definition;
 mod deliveries;
 mod deployments;
+mod additions;
 mod dispatch;
+mod dispatched;
 mod effects;
 mod follow;
 mod jobs;
@@ -17,6 +19,8 @@ mod launch;
 pub mod routes;
 mod runners;
 mod scheduler;
+mod schedules;
+mod succession;
 mod verdicts;
 
 #[cfg(target_family = "wasm")]

@@ -4,7 +4,7 @@
 use http::Method;
 use penstock_guest::{Answer, Platform, Request, Route, find};
 
-use crate::{clock, control, deliveries, deployments, jobs, runners, verdicts};
+use crate::{additions, clock, control, deliveries, deployments, jobs, runners, verdicts};
 
 #[derive(Clone, Copy)]
 enum To {
@@ -13,6 +13,7 @@ enum To {
     Heartbeat,
     Logs,
     Events,
+    AddJobs,
     NotYet,
     Lease,
     Deliveries,
@@ -35,6 +36,7 @@ const ROUTES: &[Route<To>] = &[
     (Method::POST, "/api/v1/jobs/:id/heartbeat", To::Heartbeat),
     (Method::POST, "/api/v1/jobs/:id/logs", To::Logs),
     (Method::POST, "/api/v1/jobs/:id/events", To::Events),
+    (Method::POST, "/api/v1/jobs/:id/jobs", To::AddJobs),
     (Method::POST, "/api/v1/jobs/:id/artifacts", To::NotYet),
     (Method::POST, "/api/v1/jobs/:id/caches", To::NotYet),
     (Method::POST, "/internal/deliveries", To::Deliveries),
@@ -63,6 +65,7 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
         To::Heartbeat => jobs::heartbeat(&platform, request, params.id("id", "job")?).await,
         To::Logs => jobs::logs(&platform, request, params.id("id", "job")?).await,
         To::Events => jobs::events(&platform, request, params.id("id", "job")?).await,
+        To::AddJobs => additions::add(&platform, request, params.id("id", "job")?).await,
         To::NotYet => Err(jobs::not_supported_yet(request.uri().path()).into()),
         To::Deliveries => deliveries::work_off(&platform, request).await,
         To::Register => runners::register(&platform, request).await,

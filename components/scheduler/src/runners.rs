@@ -11,7 +11,8 @@ use penstock_guest::{
 };
 use penstock_store::{Cause, Runner, StoreError};
 
-use crate::effects::{job_request, public_url};
+use crate::dispatched::{NotFilled, job_request};
+use crate::effects::{public_url, undispatchable};
 use crate::scheduler::Scheduler;
 
 const MAX_LABELS: usize = 64;
@@ -154,7 +155,13 @@ async fn take_one<P: Platform>(
         let job = scheduler.store.dispatch_job(dispatch.job_id, dispatch.attempt, dispatch.runner_id).await?;
         let Some(job) = job else { return Ok(None) };
         let public_url = public_url(&scheduler.platform).await;
-        return Ok(Some(json(StatusCode::OK, &job_request(&job, secret_key, &public_url, now))));
+        return match job_request(&job, secret_key, &public_url, now) {
+            Ok(asked) => Ok(Some(json(StatusCode::OK, &asked))),
+            Err(NotFilled(why)) => {
+                undispatchable(scheduler, effect.id, *dispatch, why).await?;
+                Ok(None)
+            }
+        };
     }
     Ok(None)
 }

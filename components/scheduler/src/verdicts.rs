@@ -60,7 +60,7 @@ pub async fn override_gate<P: Platform>(platform: &P, request: Request, gate: Ga
     let continued_in = match snapshot.filter(may_go_on) {
         Some(_) => {
             let once = Some(format!("override:{execution_id}"));
-            let wanted = RetryExecution { actor, only_failed: true, once };
+            let wanted = RetryExecution { actor, only_failed: true, from_stage: None, once };
             Some(start_again(&scheduler, execution_id, wanted).await?)
         }
         None => None,

@@ -23,6 +23,14 @@ pub struct ReadTag {
     pub tag: String,
 }
 
+/// `POST /internal/branches` of the forge component: the newest commit of a branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadBranch {
+    pub forge: String,
+    pub repository: String,
+    pub branch: String,
+}
+
 /// What the forge had to say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -69,11 +77,24 @@ pub struct Actor {
     pub actor: String,
 }
 
+/// `POST /internal/executions/:id/cancel` of the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelExecution {
+    pub actor: String,
+    /// What cleans up is ended, too.
+    #[serde(default)]
+    pub force: bool,
+}
+
 /// `POST /internal/executions/:id/retry` of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryExecution {
     pub actor: String,
+    /// Not all of it, but what did not succeed and what depends on that.
     pub only_failed: bool,
+    /// This stage, what depends on it, and what did not succeed.
+    #[serde(default)]
+    pub from_stage: Option<String>,
     #[serde(default)]
     pub once: Option<String>,
 }

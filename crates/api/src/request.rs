@@ -136,6 +136,10 @@ pub struct Execute {
     #[cfg_attr(feature = "schema", schemars(with = "Option<Word<TriggerEvent>>"))]
     #[cfg_attr(feature = "schema", schemars(extend("default" = "manual")))]
     pub trigger_event: Option<TriggerEvent>,
+    /// The name of the event, where `trigger_event` is `webhook`: what `on.webhook` of the file asks for.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100)))]
+    pub event_name: Option<String>,
     /// Variables of this run: they win over those of the file.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::parameters"))]
@@ -143,19 +147,23 @@ pub struct Execute {
 }
 
 /// `POST /api/v1/executions/:id/retry`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Retry {
     #[serde(default)]
     pub only: RetryScope,
+    /// This stage and all that depends on it, and what did not succeed; instead of `only`.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100)))]
+    pub from_stage: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RetryScope {
-    /// The jobs that did not succeed; the others count as done.
+    /// The jobs that did not succeed, and what depends on them; the others count as done.
     #[default]
     Failed,
     All,

@@ -282,3 +282,19 @@ pub struct Actor {
     pub role: Role,
     pub forge_login: Option<String>,
 }
+
+/// What one change of an execution was, by whom, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JournalEntry {
+    /// Of the whole journal, so that an execution's have gaps; the id of the same change among the live events.
+    pub seq: i64,
+    #[cfg_attr(feature = "schema", schemars(with = "Time"))]
+    pub at: Timestamp,
+    /// `user:…`, `forge:…`, `runner:…`, `execution:…`, `scheduler` or `clock`.
+    pub actor: String,
+    /// What happened, in a word or a few.
+    pub cause: String,
+    /// What it changed, a sentence each.
+    pub changes: Vec<String>,
+}

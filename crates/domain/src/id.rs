@@ -67,6 +67,8 @@ ids! {
     OutboxId,
     /// A timer.
     TimerId,
+    /// When the clock starts a pipeline.
+    ScheduleId,
     /// A quality gate of an execution.
     GateId,
     /// One report's results.

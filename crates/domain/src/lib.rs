@@ -11,7 +11,7 @@ pub mod vocabulary;
 
 pub use id::{
     ApprovalId, DeliveryId, DeploymentId, EnvironmentId, ExecutionId, GateId, IdSource, JobId, OutboxId,
-    PipelineId, RunnerId, StageId, StepId, TestResultId, TimerId, TokenId,
+    PipelineId, RunnerId, ScheduleId, StageId, StepId, TestResultId, TimerId, TokenId,
 };
 pub use reason::Reason;
 pub use status::{

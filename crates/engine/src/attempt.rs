@@ -1,5 +1,7 @@
 //! One attempt of a job: given to a runner, reported on, lost, ended, tried again.
 
+use std::collections::BTreeMap;
+
 use penstock_domain::{ExecutionStatus, JobId, Reason, RetryCause, RunnerId, Timestamp, WorkStatus};
 
 use crate::change::TimerKind;
@@ -7,7 +9,7 @@ use crate::decide::Refusal;
 use crate::draft::Draft;
 use crate::event::{RunnerReport, Unreachable};
 use crate::model::JobReport;
-use crate::{DEADLINE_GRACE_MS, LEASE_MS, MAX_REFUSALS, cascade};
+use crate::{DEADLINE_GRACE_MS, LEASE_MS, MAX_OUTPUT_BYTES, MAX_REFUSALS, cascade};
 
 pub(crate) fn assign(draft: &mut Draft, job: JobId, runner: RunnerId) -> Result<(), Refusal> {
     let index = draft.job_index(job)?;
@@ -101,7 +103,10 @@ fn apply(draft: &mut Draft, index: usize, report: &JobReport) -> Result<(), Refu
         JobReport::StepFinished { step, at, status, exit_code, reason } => {
             step_finished(draft, *step, *at, *status, *exit_code, *reason)
         }
-        JobReport::JobFinished { status, reason, message, .. } => {
+        JobReport::JobFinished { status, reason, message, outputs, .. } => {
+            if *status == WorkStatus::Succeeded {
+                keep_outputs(draft, index, outputs)?;
+            }
             job_finished(draft, index, *status, *reason, message.clone())
         }
     }
@@ -163,6 +168,22 @@ fn step_finished(
     Ok(())
 }
 
+/// What the job hands on: of what it says, what its file declares.
+fn keep_outputs(draft: &mut Draft, index: usize, told: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    let declared = &draft.job(index).spec.outputs;
+    if let Some(name) = told.keys().find(|name| !declared.contains(name)) {
+        return Err(Refusal::BadReport(format!("the job declares no output `{name}`")));
+    }
+    let bytes = told.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    if bytes > MAX_OUTPUT_BYTES {
+        return Err(Refusal::BadReport(format!("a job's outputs have at most {MAX_OUTPUT_BYTES} bytes")));
+    }
+    if !told.is_empty() {
+        draft.touch_job(index).outputs = Some(told.clone());
+    }
+    Ok(())
+}
+
 fn job_finished(
     draft: &mut Draft,
     index: usize,
@@ -173,7 +194,10 @@ fn job_finished(
     match status {
         WorkStatus::Succeeded => match unearned_success(draft, index) {
             None => succeed(draft, index),
-            Some(why) => fail(draft, index, Reason::RunnerError, Some(why)),
+            Some(why) => {
+                draft.touch_job(index).outputs = None;
+                fail(draft, index, Reason::RunnerError, Some(why))
+            }
         },
         WorkStatus::Failed => fail(draft, index, reason.unwrap_or(Reason::RunnerError), message),
         // The runner gave it up by itself, e.g. because it is being stopped: the fault is not the command's.
@@ -202,6 +226,12 @@ pub(crate) fn lease_expired(draft: &mut Draft, job: JobId, attempt: u32) -> Resu
     fail(draft, index, Reason::RunnerLost, Some(message))
 }
 
+/// Its variables can't be filled in: another attempt would come to the same.
+pub(crate) fn undispatchable(draft: &mut Draft, job: JobId, attempt: u32, why: &str) -> Result<(), Refusal> {
+    let index = holder(draft, job, attempt, None)?;
+    fail(draft, index, Reason::ConfigError, Some(why.to_owned()))
+}
+
 pub(crate) fn deadline(draft: &mut Draft, job: JobId, attempt: u32) -> Result<(), Refusal> {
     let index = holder(draft, job, attempt, None)?;
     draft.cancel_on_runner(index);
@@ -210,7 +240,7 @@ pub(crate) fn deadline(draft: &mut Draft, job: JobId, attempt: u32) -> Result<()
 }
 
 /// The job, where this very attempt runs (on that runner).
-fn holder(draft: &Draft, job: JobId, attempt: u32, runner: Option<RunnerId>) -> Result<usize, Refusal> {
+pub(crate) fn holder(draft: &Draft, job: JobId, attempt: u32, runner: Option<RunnerId>) -> Result<usize, Refusal> {
     let index = draft.job_index(job)?;
     let job = draft.job(index);
     let fits = job.status == WorkStatus::Running && job.attempt == attempt;

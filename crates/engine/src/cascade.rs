@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 
 use penstock_domain::{ExecutionStatus, Reason, StageId, WorkStatus};
-use penstock_pipeline::{Facts, evaluate};
+use penstock_pipeline::OFF;
 
 use crate::change::TimerKind;
+use crate::conditions::{Question, ask, let_down};
 use crate::decide::Refusal;
 use crate::draft::Draft;
-use crate::model::Stage;
-use crate::{deploy, forge_status, gates};
+use crate::model::{HandedOn, Job, Stage};
+use crate::{deploy, forge_status, gates, siblings, successors};
 
 /// A job has ended; its stage may have, too.
 pub(crate) fn job_ended(draft: &mut Draft, job: usize) -> Result<(), Refusal> {
-    let ended = draft.job(job);
-    let has_failed = ended.status == WorkStatus::Failed;
-    let index = draft.stage_index(ended.stage_id)?;
+    let index = draft.stage_index(draft.job(job).stage_id)?;
     draft.touch_stage(index).jobs_finished += 1;
-    if has_failed {
-        note_failure(draft, index, job);
-    }
+    note_failure(draft, index, job);
+    hand_on(draft, index, job);
+    siblings::job_ended(draft, job)?;
     let stage = draft.stage(index);
     if stage.jobs_finished < stage.jobs_total {
         return Ok(());
@@ -29,9 +28,20 @@ pub(crate) fn job_ended(draft: &mut Draft, job: usize) -> Result<(), Refusal> {
     go_on(draft)
 }
 
-/// The first failure is the one that the stage and the execution tell.
+/// What later stages may ask for, in this very decision too.
+fn hand_on(draft: &mut Draft, stage: usize, job: usize) {
+    let Job { order, outputs: Some(outputs), .. } = draft.job(job) else { return };
+    let handed_on =
+        HandedOn { stage: draft.stage(stage).name.clone(), order: *order, outputs: outputs.clone() };
+    draft.state.handed_on.push(handed_on);
+}
+
+/// The first failure is the one that the stage and the execution tell. One that is allowed is none.
 fn note_failure(draft: &mut Draft, stage: usize, job: usize) {
     let failed = draft.job(job);
+    if failed.status != WorkStatus::Failed || failed.spec.continue_on_error {
+        return;
+    }
     let (name, reason) = (failed.name.clone(), failed.reason.unwrap_or(Reason::RunnerError));
     let message = failed.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
     let stage = draft.touch_stage(stage);
@@ -78,8 +88,9 @@ pub(crate) fn end_stage(draft: &mut Draft, index: usize, wrong: Option<String>) 
 /// of its stages have.
 pub(crate) fn go_on(draft: &mut Draft) -> Result<(), Refusal> {
     draft.require_whole()?;
-    while let Some(index) = next_to_decide(draft) {
-        match verdict(draft, index) {
+    let graph = Graph::of(&draft.state.stages);
+    while let Some(index) = next_to_decide(draft, &graph) {
+        match verdict(draft, &graph, index) {
             Verdict::Start => match draft.stage(index).deploy.clone() {
                 Some(planned) => deploy::arrive(draft, index, &planned)?,
                 None => start_stage(draft, index)?,
@@ -92,11 +103,25 @@ pub(crate) fn go_on(draft: &mut Draft) -> Result<(), Refusal> {
     end_execution_if_done(draft)
 }
 
+/// The stages that each stage depends on, by their places.
+struct Graph(Vec<Vec<usize>>);
+
+impl Graph {
+    fn of(stages: &[Stage]) -> Self {
+        let places: BTreeMap<&str, usize> =
+            stages.iter().enumerate().map(|(place, s)| (s.name.as_str(), place)).collect();
+        let needed = |s: &Stage| s.depends_on.iter().filter_map(|n| places.get(n.as_str()).copied()).collect();
+        Self(stages.iter().map(needed).collect())
+    }
+}
+
 /// What is held has been decided on already, and waits for something else than its dependencies.
-fn next_to_decide(draft: &Draft) -> Option<usize> {
-    let ended = |name: &String| draft.state.stages.iter().any(|s| s.name == *name && s.status.is_final());
-    draft.state.stages.iter().position(|s| {
-        s.status == WorkStatus::Pending && !deploy::is_held(s.reason) && s.depends_on.iter().all(ended)
+fn next_to_decide(draft: &Draft, graph: &Graph) -> Option<usize> {
+    let stages = &draft.state.stages;
+    stages.iter().zip(&graph.0).position(|(s, needed)| {
+        s.status == WorkStatus::Pending
+            && !deploy::is_held(s.reason)
+            && needed.iter().all(|before| stages[*before].status.is_final())
     })
 }
 
@@ -114,50 +139,27 @@ enum Verdict {
     Broken(String),
 }
 
-fn verdict(draft: &Draft, index: usize) -> Verdict {
+fn verdict(draft: &Draft, graph: &Graph, index: usize) -> Verdict {
     let stage = draft.stage(index);
-    let failed =
-        stage.depends_on.iter().any(|name| draft.state.stages.iter().any(|s| s.name == *name && let_down(s)));
-    let otherwise = if failed { Reason::DependencyFailed } else { Reason::ConditionFalse };
-    match &stage.condition {
-        None if failed => Verdict::Skip(Reason::DependencyFailed),
-        None => Verdict::Start,
-        Some(condition) => match ask(draft, condition, failed, &stage.variables) {
-            Ok(true) => Verdict::Start,
-            Ok(false) => Verdict::Skip(otherwise),
-            Err(why) => Verdict::Broken(why),
-        },
-    }
-}
-
-/// Whether what depends on the stage is let down by it: it failed, or was itself let down.
-fn let_down(stage: &Stage) -> bool {
-    match stage.status {
-        WorkStatus::Failed | WorkStatus::Cancelled => true,
-        WorkStatus::Skipped => stage.reason == Some(Reason::DependencyFailed),
-        _ => false,
-    }
-}
-
-fn ask(
-    draft: &Draft,
-    condition: &str,
-    failed: bool,
-    variables: &BTreeMap<String, String>,
-) -> Result<bool, String> {
-    let stages = draft.stage_statuses();
-    let context = &draft.state.execution.context;
-    let mut all = context.variables.clone();
-    all.extend(variables.clone());
-    let facts = Facts {
-        success: !failed,
-        failure: failed,
-        cancelled: false,
-        stages: &stages,
-        run: &context.run,
-        variables: &all,
+    let failed = graph.0[index].iter().any(|before| let_down(draft.stage(*before)));
+    let Some(condition) = &stage.condition else {
+        let goes_on = stage.always || !failed;
+        return if goes_on { Verdict::Start } else { Verdict::Skip(Reason::DependencyFailed) };
     };
-    evaluate(condition, &facts).map_err(|e| e.to_string())
+    if condition == OFF {
+        return Verdict::Skip(Reason::Disabled);
+    }
+    // What cleans up asks for success only where it says so.
+    let condition = if stage.always { format!("always() && ({condition})") } else { condition.clone() };
+    let matrix = BTreeMap::new();
+    let (variables, late) = (&stage.variables, &stage.late);
+    let question = Question { condition: &condition, failed, variables, late, matrix: &matrix };
+    match ask(draft, &question) {
+        Ok(true) => Verdict::Start,
+        Ok(false) if failed && !stage.always => Verdict::Skip(Reason::DependencyFailed),
+        Ok(false) => Verdict::Skip(Reason::ConditionFalse),
+        Err(why) => Verdict::Broken(why),
+    }
 }
 
 /// The stage runs: its jobs are ready, but for those whose condition is false.
@@ -172,26 +174,25 @@ pub(crate) fn start_stage(draft: &mut Draft, index: usize) -> Result<(), Refusal
         draft.start_timer(TimerKind::StageDeadline, Some(id), None, ms);
     }
     decide_conditional_jobs(draft, id, index)?;
+    siblings::begin(draft, id);
     let stage = draft.stage(index);
     if stage.jobs_finished >= stage.jobs_total { jobs_ended(draft, index) } else { Ok(()) }
 }
 
 fn decide_conditional_jobs(draft: &mut Draft, stage: StageId, stage_index: usize) -> Result<(), Refusal> {
     let now = draft.now;
+    let before = &draft.stage(stage_index).depends_on;
+    let failed = draft.state.stages.iter().any(|s| before.contains(&s.name) && let_down(s));
     for index in 0..draft.state.jobs.len() {
         let job = draft.job(index);
-        let Some(condition) = job.spec.condition.clone() else { continue };
-        if job.stage_id != stage || job.status != WorkStatus::Pending {
+        if job.stage_id != stage || job.status != WorkStatus::Pending || job.spec.condition.is_none() {
             continue;
         }
-        let failed = draft
-            .state
-            .stages
-            .iter()
-            .any(|s| draft.stage(stage_index).depends_on.contains(&s.name) && let_down(s));
-        let (status, reason, message) = match ask(draft, &condition, failed, &draft.job(index).spec.variables)
-        {
+        let (status, reason, message) = match may_job_start(draft, index, failed) {
             Ok(true) => continue,
+            Ok(false) if draft.job(index).spec.condition.as_deref() == Some(OFF) => {
+                (WorkStatus::Skipped, Reason::Disabled, None)
+            }
             Ok(false) => (WorkStatus::Skipped, Reason::ConditionFalse, None),
             Err(why) => (WorkStatus::Failed, Reason::ConfigError, Some(why)),
         };
@@ -201,11 +202,17 @@ fn decide_conditional_jobs(draft: &mut Draft, stage: StageId, stage_index: usize
         let id = job.id;
         draft.set_steps_of(id, WorkStatus::Skipped, Some(reason));
         draft.touch_stage(stage_index).jobs_finished += 1;
-        if status == WorkStatus::Failed {
-            note_failure(draft, stage_index, index);
-        }
+        note_failure(draft, stage_index, index);
     }
     Ok(())
+}
+
+/// `failed`: something that its stage depends on let it down.
+pub(crate) fn may_job_start(draft: &Draft, index: usize, failed: bool) -> Result<bool, String> {
+    let spec = &draft.job(index).spec;
+    let Some(condition) = &spec.condition else { return Ok(true) };
+    let (variables, late, matrix) = (&spec.variables, &spec.late, &spec.matrix);
+    ask(draft, &Question { condition, failed, variables, late, matrix })
 }
 
 /// The stage ends without having begun, and its jobs with it.
@@ -239,13 +246,18 @@ fn end_execution_if_done(draft: &mut Draft) -> Result<(), Refusal> {
         return Ok(());
     }
     let now = draft.now;
-    let failed = draft.state.stages.iter().find(|s| s.status == WorkStatus::Failed);
-    let reason = failed.map(|s| s.reason.unwrap_or(Reason::DependencyFailed));
-    let status = if failed.is_some() { ExecutionStatus::Failed } else { ExecutionStatus::Succeeded };
+    let counts = |s: &&Stage| s.status == WorkStatus::Failed && !s.continue_on_error;
+    let failed = draft.state.stages.iter().find(counts);
+    let (status, reason) = match (draft.state.execution.ending, failed) {
+        (Some(ending), _) => (ending.status, Some(ending.reason)),
+        (None, Some(stage)) => (ExecutionStatus::Failed, Some(stage.reason.unwrap_or(Reason::DependencyFailed))),
+        (None, None) => (ExecutionStatus::Succeeded, None),
+    };
     let execution = draft.touch_execution();
     execution.status = execution.status.become_(status)?;
-    (execution.reason, execution.completed_at) = (reason, Some(now));
+    (execution.reason, execution.completed_at, execution.ending) = (reason, Some(now), None);
     draft.end_all_timers();
     forge_status::tell(draft);
+    successors::start(draft);
     Ok(())
 }

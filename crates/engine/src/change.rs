@@ -7,11 +7,12 @@ use penstock_domain::{
     StageId, StageType, StepId, TimerId, Timestamp, TriggerEvent, WorkStatus,
 };
 use penstock_gates::Gate;
-use penstock_pipeline::{HealthCheck, PlannedDeploy, PlannedJob};
+use penstock_pipeline::{HealthCheck, Late, PlannedDeploy, PlannedJob};
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Approval, Deployment, Hold, Quarantine, QuarantineLifted, StageGate};
 use crate::model::{Execution, ExecutionContext, Job, Stage, Step};
+use crate::schedule::ScheduleRow;
 
 /// One journal entry's `change`. Empty members are left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -49,6 +50,11 @@ pub struct Changes {
     pub quarantined: Vec<Quarantine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quarantine_lifted: Vec<QuarantineLifted>,
+    /// Pipelines whose schedules are these, and no others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedules_of: Vec<PipelineId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<ScheduleRow>,
     #[serde(skip_serializing_if = "TimersEnded::is_empty")]
     pub timers_ended: TimersEnded,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,7 +88,7 @@ pub struct NewRows {
 
 impl NewRows {
     fn is_empty(&self) -> bool {
-        self.executions.is_empty()
+        self.executions.is_empty() && self.jobs.is_empty()
     }
 }
 
@@ -108,6 +114,15 @@ pub struct ExecutionRow {
     pub timeout_ms: i64,
     /// Executions of the pipeline at once, where the file asks for fewer than the pipeline allows.
     pub concurrency_limit: Option<u32>,
+    /// Its concurrency group, as the file calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency_group: Option<String>,
+    /// The same, unique among all repositories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_limit: Option<u32>,
+    pub priority: i32,
     pub stages_total: u32,
     pub stages_completed: u32,
     pub stages_failed: u32,
@@ -126,6 +141,10 @@ pub struct StageRow {
     pub variables: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy: Option<PlannedDeploy>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<Late>,
+    pub always: bool,
+    pub continue_on_error: bool,
     pub timeout_ms: Option<i64>,
     pub status: WorkStatus,
     pub reason: Option<Reason>,
@@ -146,6 +165,12 @@ pub struct JobRow {
     pub condition: Option<String>,
     /// Sorted and without doubles, so that equal demands are equal text.
     pub runs_on: Vec<String>,
+    pub priority: i32,
+    /// Of the jobs of this matrix, so many at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel_max: Option<u32>,
     pub spec: PlannedJob,
     pub status: WorkStatus,
     pub reason: Option<Reason>,
@@ -157,6 +182,12 @@ pub struct JobRow {
     /// The job whose success and reports count for this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub carried_from: Option<JobId>,
+    /// What it handed on, where it is carried over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<BTreeMap<String, String>>,
+    /// The job whose step added it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<JobId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -247,11 +278,20 @@ pub struct TimersEnded {
     pub stages: Vec<StageId>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<JobId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<TimersOfKind>,
+}
+
+/// Those that an execution itself has, and neither its stages nor its jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TimersOfKind {
+    pub execution_id: ExecutionId,
+    pub kind: TimerKind,
 }
 
 impl TimersEnded {
     fn is_empty(&self) -> bool {
-        self.executions.is_empty() && self.stages.is_empty() && self.jobs.is_empty()
+        self.executions.is_empty() && self.stages.is_empty() && self.jobs.is_empty() && self.kinds.is_empty()
     }
 }
 
@@ -261,7 +301,8 @@ pub struct Effect {
     pub id: OutboxId,
     /// Effects of one topic go out one after the other.
     pub topic: String,
-    pub execution_id: ExecutionId,
+    /// None: of a delivery that started nothing.
+    pub execution_id: Option<ExecutionId>,
     /// When somebody other than who decided it may take it up.
     pub due_at: Timestamp,
     #[serde(flatten)]
@@ -281,6 +322,45 @@ pub enum EffectKind {
     HealthCheck(HealthCheckDue),
     /// Bring back the version that a bad one replaced.
     Rollback(RollbackDue),
+    /// End an older execution of the same concurrency group.
+    Supersede(SupersedeDue),
+    /// Start the pipeline that comes after this one.
+    StartPipeline(SuccessorDue),
+}
+
+impl EffectKind {
+    /// The kinds that the scheduler does, as the outbox spells them.
+    pub const OF_THE_SCHEDULER: [&'static str; 5] =
+        ["dispatch", "cancel", "rollback", "supersede", "start_pipeline"];
+
+    pub const fn is_the_schedulers(&self) -> bool {
+        !matches!(self, Self::ForgeStatus(_) | Self::HealthCheck(_))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupersedeDue {
+    /// The older one.
+    pub execution_id: ExecutionId,
+    pub by: ExecutionId,
+}
+
+/// The effect's id is the start's: told twice, it is started once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuccessorDue {
+    /// By its name.
+    pub pipeline: String,
+    pub branch: String,
+    /// None where it runs on another branch.
+    pub commit_sha: Option<String>,
+    pub parameters: BTreeMap<String, String>,
+    /// All that led there.
+    pub chain: Vec<PipelineId>,
+    /// What has ended.
+    pub after: ExecutionId,
+    pub after_pipeline: String,
+    pub after_number: u64,
+    pub authors: Vec<String>,
 }
 
 /// The effect's id is the check's: an answer to an earlier one says nothing.
@@ -312,5 +392,7 @@ pub struct ForgeStatus {
     pub state: String,
     pub context: String,
     pub description: String,
-    pub execution_id: ExecutionId,
+    /// None: there is none, because nothing was to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_id: Option<ExecutionId>,
 }

@@ -1,17 +1,20 @@
 //! A new execution: its number, its rows, and whether it may begin at once.
 
+use std::collections::BTreeMap;
+
 use penstock_domain::{
     DeliveryId, ExecutionId, ExecutionStatus, GateId, GateStatus, IdSource as _, JobId, PipelineId, Reason,
-    StageId, StepId, WorkStatus,
+    StageId, WorkStatus,
 };
 use penstock_gates::{Facts, Gate};
-use penstock_pipeline::{Plan, PlannedGate, PlannedJob};
+use penstock_pipeline::{Plan, PlannedGate};
 
-use crate::change::{ExecutionRow, GateRow, Guard, JobRow, NewRows, StageRow, StepRow};
+use crate::change::{EffectKind, ExecutionRow, GateRow, Guard, NewRows, StageRow, SupersedeDue};
+use crate::rows;
 use crate::decide::{Decision, Refusal};
 use crate::delivery::{Environment, StageGate};
 use crate::draft::Draft;
-use crate::model::{Execution, ExecutionContext, Job, Snapshot, Stage};
+use crate::model::{Execution, ExecutionContext, HandedOn, Job, Snapshot, Stage};
 use crate::moment::{Ids, Moment};
 use crate::rerun::{Rerun, RerunGate, RerunJob, RerunStage};
 use crate::{ending, forge_status};
@@ -31,6 +34,26 @@ pub struct PipelineState {
     pub environments: Vec<Environment>,
     /// What the reports of carried-over jobs say, where a gate may be decided on at once.
     pub facts: Facts,
+    /// The concurrency group of the new execution, where it has one.
+    pub group: Option<GroupState>,
+}
+
+/// A concurrency group as far as a new execution of it depends on it; guarded by its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupState {
+    pub key: String,
+    pub version: i64,
+    pub running: u32,
+    /// Whether others of it wait: a new one goes behind them.
+    pub has_queue: bool,
+    /// Those of it that have not ended, the oldest first.
+    pub unfinished: Vec<ExecutionId>,
+}
+
+impl GroupState {
+    pub fn guard(&self) -> Guard {
+        Guard { subject: format!("group:{}", self.key), expect: self.version }
+    }
 }
 
 impl PipelineState {
@@ -42,10 +65,39 @@ impl PipelineState {
         Guard { subject: self.subject(), expect: self.version }
     }
 
-    /// Whether a further execution may run, which asks for no more than `own_limit` at once.
-    pub fn has_room(&self, own_limit: Option<u32>) -> bool {
-        self.running < own_limit.map_or(self.limit, |own| own.min(self.limit))
+    /// Whether a further execution may run, which asks for no more than that at once.
+    pub fn has_room(&self, admission: &Admission) -> bool {
+        let limit = admission.own_limit.map_or(self.limit, |own| own.min(self.limit));
+        let group = admission.group.as_ref().zip(self.group.as_ref());
+        self.running < limit && group.is_none_or(|(asked, group)| group.running < asked.limit)
     }
+
+    /// Whether others come first.
+    fn has_to_wait(&self) -> bool {
+        self.has_queue || self.group.as_ref().is_some_and(|g| g.has_queue)
+    }
+}
+
+/// When an execution may begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// Executions of the pipeline at once, where the file asks for fewer than the pipeline allows.
+    pub own_limit: Option<u32>,
+    pub group: Option<Group>,
+    /// The higher goes first.
+    pub priority: i32,
+}
+
+/// The concurrency group that an execution is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// As the file calls it.
+    pub name: String,
+    /// Unique among all repositories.
+    pub key: String,
+    pub limit: u32,
+    /// The older ones of it are ended.
+    pub cancel_in_progress: bool,
 }
 
 /// What asked for the execution.
@@ -77,8 +129,7 @@ pub struct NewExecution {
     /// `run.number` is set here.
     pub context: ExecutionContext,
     pub work: Work,
-    /// The file's own limit of executions at once.
-    pub concurrency_limit: Option<u32>,
+    pub admission: Admission,
 }
 
 /// The execution's rows, queued or already begun. The decision's subject is the new execution, at version 0.
@@ -98,6 +149,8 @@ pub fn create(
     let (work, broken) = match new.work {
         Work::Plan(mut plan) => {
             context.variables = std::mem::take(&mut plan.variables);
+            context.late = std::mem::take(&mut plan.late);
+            context.then = std::mem::take(&mut plan.then);
             (from_plan(plan), None)
         }
         Work::Rerun(rerun) => (rerun, None),
@@ -117,6 +170,7 @@ pub fn create(
         stages_completed: 0,
         stages_failed: 0,
         error_details: None,
+        ending: None,
         context,
     };
     let mut rows = Rows {
@@ -126,12 +180,14 @@ pub fn create(
         stages: vec![],
         jobs: vec![],
         gates: vec![],
+        handed_on: vec![],
+        new_ids: BTreeMap::new(),
     };
     for (order, stage) in work.stages.into_iter().enumerate() {
         rows.stage(order, stage);
     }
-    let Rows { mut created, stages, jobs, gates, .. } = rows;
-    created.executions.push(execution_row(&execution, new.origin, new.concurrency_limit));
+    let Rows { mut created, stages, jobs, gates, handed_on, .. } = rows;
+    created.executions.push(execution_row(&execution, new.origin, &new.admission));
     let snapshot = Snapshot {
         version: 0,
         execution,
@@ -143,15 +199,32 @@ pub fn create(
         approvals: vec![],
         environments: pipeline.environments.clone(),
         facts: pipeline.facts,
+        handed_on,
     };
     // A seed of its own, so that no id of the rows is drawn twice.
     let mut seed = at.seed;
     seed[0] ^= 0x5a;
     let mut draft = Draft::new(snapshot, &Moment { now: at.now, seed });
-    begin(&mut draft, !pipeline.has_queue && pipeline.has_room(new.concurrency_limit), broken, is_held)?;
+    let is_broken = broken.is_some();
+    let has_room = !pipeline.has_to_wait() && pipeline.has_room(&new.admission);
+    begin(&mut draft, has_room, broken, is_held)?;
     draft.changes.guards.push(pipeline.guard());
+    if let Some(group) = pipeline.group.as_ref().filter(|_| !is_broken) {
+        draft.changes.guards.push(group.guard());
+        if !is_held && new.admission.group.as_ref().is_some_and(|g| g.cancel_in_progress) {
+            supersede(&mut draft, id, group);
+        }
+    }
     draft.changes.created = created;
     Ok((id, draft.finish()))
+}
+
+/// Ends the older executions of the group. The new one waits until they have ended.
+fn supersede(draft: &mut Draft, by: ExecutionId, group: &GroupState) {
+    for execution_id in group.unfinished.iter().copied() {
+        let topic = format!("supersede:{execution_id}");
+        draft.effect(topic, EffectKind::Supersede(SupersedeDue { execution_id, by }));
+    }
 }
 
 fn begin(draft: &mut Draft, has_room: bool, broken: Option<String>, is_held: bool) -> Result<(), Refusal> {
@@ -173,7 +246,13 @@ fn begin(draft: &mut Draft, has_room: bool, broken: Option<String>, is_held: boo
 }
 
 fn from_plan(plan: Plan) -> Rerun {
-    let job = |planned| RerunJob { planned, carried_from: None };
+    let job = |planned| RerunJob {
+        planned,
+        carried_from: None,
+        outputs: None,
+        was: None,
+        added_by: None,
+    };
     let stages = plan
         .stages
         .into_iter()
@@ -199,7 +278,8 @@ fn as_gate(planned: &PlannedGate) -> Option<Gate> {
     })
 }
 
-fn execution_row(execution: &Execution, origin: Origin, concurrency_limit: Option<u32>) -> ExecutionRow {
+fn execution_row(execution: &Execution, origin: Origin, admission: &Admission) -> ExecutionRow {
+    let group = admission.group.as_ref();
     let run = &execution.context.run;
     let text = |s: &str| (!s.is_empty()).then(|| s.to_owned());
     ExecutionRow {
@@ -221,7 +301,11 @@ fn execution_row(execution: &Execution, origin: Origin, concurrency_limit: Optio
         started_at: None,
         completed_at: None,
         timeout_ms: execution.timeout_ms,
-        concurrency_limit,
+        concurrency_limit: admission.own_limit,
+        concurrency_group: group.map(|g| g.name.clone()),
+        concurrency_key: group.map(|g| g.key.clone()),
+        group_limit: group.map(|g| g.limit),
+        priority: admission.priority,
         stages_total: execution.stages_total,
         stages_completed: 0,
         stages_failed: 0,
@@ -237,6 +321,9 @@ struct Rows<'a> {
     /// Those with a condition: a starting stage asks them.
     jobs: Vec<Job>,
     gates: Vec<StageGate>,
+    handed_on: Vec<HandedOn>,
+    /// Of jobs that were before.
+    new_ids: BTreeMap<JobId, JobId>,
 }
 
 impl Rows<'_> {
@@ -256,6 +343,9 @@ impl Rows<'_> {
             condition: planned.condition,
             variables: planned.variables,
             deploy: planned.deploy,
+            late: planned.late,
+            always: planned.always,
+            continue_on_error: planned.continue_on_error,
             timeout_ms: planned.timeout_ms,
             status: if is_carried { WorkStatus::Succeeded } else { WorkStatus::Pending },
             reason: None,
@@ -271,6 +361,9 @@ impl Rows<'_> {
             depends_on: row.depends_on.clone(),
             condition: row.condition.clone(),
             variables: row.variables.clone(),
+            late: row.late.clone(),
+            always: row.always,
+            continue_on_error: row.continue_on_error,
             deploy: row.deploy.clone(),
             timeout_ms: row.timeout_ms,
             status: row.status,
@@ -281,12 +374,13 @@ impl Rows<'_> {
             jobs_finished: row.jobs_finished,
             jobs_failed: 0,
         });
+        let stage_name = row.name.clone();
         self.created.stages.push(row);
         for gate in stage.gates {
             self.gate(id, gate, is_carried);
         }
         for (order, job) in stage.jobs.into_iter().enumerate() {
-            self.job(id, count(order), job);
+            self.job(id, &stage_name, count(order), job);
         }
     }
 
@@ -327,66 +421,28 @@ impl Rows<'_> {
         });
     }
 
-    fn job(&mut self, stage_id: StageId, order: u32, job: RerunJob) {
+    fn job(&mut self, stage_id: StageId, stage: &str, order: u32, job: RerunJob) {
         let id = JobId(self.ids.uuid());
-        let RerunJob { planned, carried_from } = job;
+        let RerunJob { planned, carried_from, outputs, was, added_by } = job;
+        if let Some(was) = was {
+            self.new_ids.insert(was, id);
+        }
         let is_carried = carried_from.is_some();
+        if (planned.condition.is_some() || planned.siblings.is_some()) && !is_carried {
+            self.jobs.push(rows::waiting_job(id, stage_id, order, &planned));
+        }
+        if let Some(outputs) = outputs.clone().filter(|_| is_carried) {
+            self.handed_on.push(HandedOn { stage: stage.to_owned(), order, outputs });
+        }
         let status = if is_carried { WorkStatus::Succeeded } else { WorkStatus::Pending };
-        if planned.condition.is_some() && !is_carried {
-            self.jobs.push(waiting_job(id, stage_id, &planned));
+        self.created.steps.extend(rows::steps(self.ids, id, &planned, status));
+        let mut row = rows::job(id, self.execution, stage_id, order, planned);
+        if is_carried {
+            row.message = Some("succeeded in the execution that this one retries".to_owned());
+            (row.status, row.carried_from, row.outputs) = (status, carried_from, outputs);
         }
-        for (order, step) in planned.steps.iter().enumerate() {
-            self.created.steps.push(StepRow {
-                id: StepId(self.ids.uuid()),
-                job_id: id,
-                name: step.name.clone(),
-                order: u32::try_from(order).unwrap_or(u32::MAX),
-                status,
-                reason: None,
-                exit_code: None,
-                started_at: None,
-                completed_at: None,
-            });
-        }
-        let mut runs_on = planned.runs_on.clone();
-        runs_on.sort();
-        runs_on.dedup();
-        self.created.jobs.push(JobRow {
-            id,
-            execution_id: self.execution,
-            stage_id,
-            name: planned.name.clone(),
-            order,
-            condition: planned.condition.clone(),
-            runs_on,
-            spec: planned,
-            status,
-            reason: None,
-            message: is_carried.then(|| "succeeded in the execution that this one retries".to_owned()),
-            attempt: 1,
-            ready_at: None,
-            started_at: None,
-            completed_at: None,
-            carried_from,
-        });
-    }
-}
-
-fn waiting_job(id: JobId, stage_id: StageId, planned: &PlannedJob) -> Job {
-    Job {
-        id,
-        stage_id,
-        name: planned.name.clone(),
-        status: WorkStatus::Pending,
-        reason: None,
-        message: None,
-        attempt: 1,
-        refusals: 0,
-        ready_at: None,
-        runner_id: None,
-        assigned_at: None,
-        started_at: None,
-        completed_at: None,
-        spec: planned.clone(),
+        // What adds comes before what it adds.
+        row.added_by = added_by.and_then(|by| self.new_ids.get(&by).copied());
+        self.created.jobs.push(row);
     }
 }

@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::event::Event;
 use crate::model::Snapshot;
 use crate::moment::Moment;
-use crate::{approvals, attempt, deploy, ending, gates};
+use crate::{addition, approvals, attempt, deploy, ending, gates};
 
 /// What is to change, decided on `version`.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +73,15 @@ pub fn decide(snapshot: Snapshot, event: &Event, at: &Moment) -> Result<Decision
         Event::JobDeadline { job, attempt } => attempt::deadline(&mut draft, *job, *attempt)?,
         Event::StageDeadline { stage } => ending::stage_deadline(&mut draft, *stage)?,
         Event::ExecutionDeadline => ending::execution_deadline(&mut draft)?,
-        Event::Cancel => ending::cancel(&mut draft)?,
+        Event::Cancel { reason, force } => ending::cancel(&mut draft, *reason, *force)?,
+        Event::AddJobs { job, attempt, runner, jobs, present } => {
+            let from = addition::From { job: *job, attempt: *attempt, runner: *runner };
+            addition::add_jobs(&mut draft, &from, jobs, present)?;
+        }
+        Event::Undispatchable { job, attempt, why, effect } => {
+            draft.changes.outbox_done.push(*effect);
+            attempt::undispatchable(&mut draft, *job, *attempt, why)?;
+        }
         Event::GoIn { stage } => {
             draft.require_whole()?;
             let stage = draft.stage_index(*stage)?;

@@ -3,14 +3,18 @@
 //! The ways in are [`arrive`], when what the stage depends on has ended, and [`go_in`], whenever something that it
 //! waited for may have changed. What holds it is the stage's `reason` while it is pending.
 
+use std::collections::BTreeMap;
+
 use penstock_domain::{
     DeploymentId, DeploymentStatus, DeploymentStrategy, GateStatus, IdSource as _, OutboxId, Reason, StageId,
     WorkStatus,
 };
-use penstock_pipeline::PlannedDeploy;
+use penstock_pipeline::limits::MAX_VERSION_BYTES;
+use penstock_pipeline::{PlannedDeploy, fill_text};
 use penstock_release::{Circumstances, by_itself};
 
 use crate::change::{Changes, Effect, EffectKind, HealthCheckDue, RollbackDue};
+use crate::conditions::with_facts;
 use crate::decide::Refusal;
 use crate::delivery::{Deployment, Environment, Hold, Quarantine};
 use crate::draft::{Draft, FIRST_CLAIM_MS};
@@ -35,26 +39,46 @@ pub(crate) fn arrive(draft: &mut Draft, stage: usize, planned: &PlannedDeploy) -
         let why = format!("the environment `{}` is not active; set is_active first", environment.name);
         return cascade::misconfigured(draft, stage, &why);
     }
-    let deployment = initiated(draft, stage, planned, &environment);
+    let version = match version(draft, stage, planned) {
+        Ok(version) => version,
+        Err(why) => return cascade::misconfigured(draft, stage, &why),
+    };
+    let deployment = initiated(draft, stage, planned, version, &environment);
     draft.add_deployment(deployment);
     go_in(draft, stage)
+}
+
+/// What is deployed: what the file says, else the commit, else the execution.
+fn version(draft: &Draft, stage: usize, planned: &PlannedDeploy) -> Result<String, String> {
+    let execution = &draft.state.execution;
+    if let Some(back) = &execution.context.takes_back {
+        return Ok(back.version.clone());
+    }
+    let commit =
+        || execution.context.run.commit_sha.clone().unwrap_or_else(|| format!("#{}", execution.number));
+    let Some(late) = &planned.late_version else {
+        return Ok(planned.version.clone().unwrap_or_else(commit));
+    };
+    let (none, row) = (BTreeMap::new(), draft.stage(stage));
+    let filled = with_facts(draft, false, &none, &row.variables, &row.late, |facts| fill_text(late, facts))?;
+    let version = filled.trim();
+    if version.len() > MAX_VERSION_BYTES || version.contains(char::is_control) {
+        return Err(format!("its version has to be one line of at most {MAX_VERSION_BYTES} bytes"));
+    }
+    Ok(if version.is_empty() { commit() } else { version.to_owned() })
 }
 
 fn initiated(
     draft: &mut Draft,
     stage: usize,
     planned: &PlannedDeploy,
+    version: String,
     environment: &Environment,
 ) -> Deployment {
     let now = draft.now;
     let id = DeploymentId(draft.ids().uuid());
     let execution = &draft.state.execution;
     let context = &execution.context;
-    let commit = || context.run.commit_sha.clone().unwrap_or_else(|| format!("#{}", execution.number));
-    let version = match &context.takes_back {
-        Some(back) => back.version.clone(),
-        None => planned.version.clone().unwrap_or_else(commit),
-    };
     Deployment {
         id,
         execution_id: execution.id,
@@ -309,7 +333,7 @@ pub fn roll_back(
     changes.outbox.push(Effect {
         id: OutboxId(at.ids().uuid()),
         topic: rollback_topic(deployment.id),
-        execution_id: deployment.execution_id,
+        execution_id: Some(deployment.execution_id),
         due_at: at.now.plus_ms(FIRST_CLAIM_MS),
         kind: EffectKind::Rollback(RollbackDue { deployment_id: deployment.id }),
     });

@@ -7,11 +7,12 @@ use penstock_domain::{
     TimerId, Timestamp, WorkStatus,
 };
 
-use crate::change::{Changes, Dispatch, Effect, EffectKind, Guard, StepsOf, Timer, TimerKind, Waiting};
+use crate::change::{Changes, Dispatch, Effect, EffectKind, Guard, StepsOf, Timer, TimerKind, TimersOfKind, Waiting};
 use crate::decide::{Decision, Refusal};
 use crate::delivery::{Approval, Deployment, Environment, Hold, StageGate};
 use crate::model::{Job, Snapshot, Stage};
 use crate::moment::{Ids, Moment};
+use crate::siblings;
 
 /// How long whoever decided an effect has it to itself before the clock hands it to another.
 /// Longer than a push may take.
@@ -186,11 +187,14 @@ impl Draft {
         let now = self.now;
         let (ready_at, completed_at) =
             if status == WorkStatus::Pending { (Some(now), None) } else { (None, Some(now)) };
-        for job in
-            self.state.jobs.iter_mut().filter(|j| j.stage_id == stage_id && j.status == WorkStatus::Pending)
-        {
-            (job.status, job.reason, job.ready_at, job.completed_at) =
-                (status, reason, ready_at, completed_at);
+        let waiting =
+            self.state.jobs.iter_mut().filter(|j| j.stage_id == stage_id && j.status == WorkStatus::Pending);
+        for job in waiting {
+            (job.status, job.completed_at) = (status, completed_at);
+            // Its turn comes by its matrix: see `siblings`.
+            let is_held = status == WorkStatus::Pending && siblings::is_limited(&job.spec);
+            (job.reason, job.ready_at) =
+                if is_held { (Some(Reason::ParallelLimit), None) } else { (reason, ready_at) };
         }
         self.changes.waiting.push(Waiting { stage_id, status, reason, ready_at, completed_at });
     }
@@ -201,6 +205,12 @@ impl Draft {
 
     pub fn end_timers_of_stage(&mut self, id: StageId) {
         self.changes.timers_ended.stages.push(id);
+    }
+
+    /// Ends the execution's own timers of a kind.
+    pub fn end_timers_of_kind(&mut self, kind: TimerKind) {
+        let execution_id = self.state.execution.id;
+        self.changes.timers_ended.kinds.push(TimersOfKind { execution_id, kind });
     }
 
     /// Ends every timer of the execution, also those that this decision has begun.
@@ -231,12 +241,10 @@ impl Draft {
     pub fn effect(&mut self, topic: String, kind: EffectKind) {
         let id = OutboxId(self.ids.uuid());
         let execution_id = self.state.execution.id;
-        // A dispatch is sent by who decided it; the others are looked for by who does them.
-        let is_own =
-            matches!(kind, EffectKind::Dispatch(_) | EffectKind::Cancel(_) | EffectKind::Rollback(_));
-        let first_claim_ms = if is_own { FIRST_CLAIM_MS } else { 0 };
+        // What the scheduler does is done at once by who decided it; the others are looked for by who does them.
+        let first_claim_ms = if kind.is_the_schedulers() { FIRST_CLAIM_MS } else { 0 };
         let due_at = self.now.plus_ms(first_claim_ms);
-        self.changes.outbox.push(Effect { id, topic, execution_id, due_at, kind });
+        self.changes.outbox.push(Effect { id, topic, execution_id: Some(execution_id), due_at, kind });
     }
 
     /// Tells the runner that holds the job's attempt to end it.

@@ -5,7 +5,8 @@ use penstock_domain::{ExecutionStatus, Reason, StageId, WorkStatus};
 use crate::change::TimerKind;
 use crate::decide::Refusal;
 use crate::draft::Draft;
-use crate::{cascade, deploy, forge_status};
+use crate::model::{Ending, Stage};
+use crate::{CLEAN_UP_MS, cascade, deploy, forge_status, successors};
 
 /// A queued execution begins. That its pipeline has room is for the caller to know and to guard.
 pub(crate) fn admit(draft: &mut Draft) -> Result<(), Refusal> {
@@ -35,35 +36,64 @@ pub(crate) fn release(draft: &mut Draft) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(crate) fn cancel(draft: &mut Draft) -> Result<(), Refusal> {
-    end_all(draft, ExecutionStatus::Cancelled, Reason::CancelledByUser)
+/// What cleans up runs first, unless that is forced. To cancel what is cancelled already changes nothing.
+pub(crate) fn cancel(draft: &mut Draft, reason: Reason, force: bool) -> Result<(), Refusal> {
+    if draft.state.execution.ending.is_some() && !force {
+        return Ok(());
+    }
+    end_all(draft, Ending { status: ExecutionStatus::Cancelled, reason }, force)
 }
 
 pub(crate) fn execution_deadline(draft: &mut Draft) -> Result<(), Refusal> {
     let seconds = draft.state.execution.timeout_ms / 1000;
     let text = format!("the execution took longer than its timeout of {seconds} s");
     draft.touch_execution().error_details.get_or_insert(text);
-    end_all(draft, ExecutionStatus::Timeout, Reason::TimedOut)
+    // Cleaning up has had its time.
+    let is_cleaning_up = draft.state.execution.ending.is_some();
+    let ending = Ending { status: ExecutionStatus::Timeout, reason: Reason::TimedOut };
+    end_all(draft, ending, is_cleaning_up)
 }
 
-fn end_all(draft: &mut Draft, status: ExecutionStatus, reason: Reason) -> Result<(), Refusal> {
-    let now = draft.now;
+/// Ends everything at once, or all but what cleans up, whose turn comes then. How it ends is decided once.
+fn end_all(draft: &mut Draft, ending: Ending, force: bool) -> Result<(), Refusal> {
     let current = draft.state.execution.status;
     if current.is_final() {
         return Err(Refusal::AlreadyEnded(current.as_str()));
     }
     draft.require_whole()?;
+    let ending = draft.state.execution.ending.unwrap_or(ending);
+    let has_begun = current == ExecutionStatus::Running;
+    let cleans_up = |s: &Stage| s.always && has_begun && !force;
     for index in 0..draft.state.stages.len() {
-        if !draft.stage(index).status.is_final() {
-            end_stage(draft, index, WorkStatus::Cancelled, reason)?;
+        let stage = draft.stage(index);
+        if !stage.status.is_final() && !cleans_up(stage) {
+            end_stage(draft, index, WorkStatus::Cancelled, ending.reason)?;
         }
     }
+    if draft.state.stages.iter().any(|s| !s.status.is_final()) {
+        return clean_up(draft, ending);
+    }
+    finish(draft, ending)
+}
+
+/// The execution goes on with what cleans up, for a time of its own.
+fn clean_up(draft: &mut Draft, ending: Ending) -> Result<(), Refusal> {
+    let execution = draft.touch_execution();
+    (execution.ending, execution.reason) = (Some(ending), Some(Reason::CleaningUp));
+    draft.end_timers_of_kind(TimerKind::ExecutionDeadline);
+    draft.start_timer(TimerKind::ExecutionDeadline, None, None, CLEAN_UP_MS);
+    cascade::go_on(draft)
+}
+
+fn finish(draft: &mut Draft, ending: Ending) -> Result<(), Refusal> {
+    let now = draft.now;
     cascade::count_stages(draft);
     let execution = draft.touch_execution();
-    execution.status = execution.status.become_(status)?;
-    (execution.reason, execution.completed_at) = (Some(reason), Some(now));
+    execution.status = execution.status.become_(ending.status)?;
+    (execution.reason, execution.completed_at, execution.ending) = (Some(ending.reason), Some(now), None);
     draft.end_all_timers();
     forge_status::tell(draft);
+    successors::start(draft);
     Ok(())
 }
 

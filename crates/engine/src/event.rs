@@ -1,7 +1,9 @@
 //! What can happen to an execution.
 
-use penstock_domain::{ApprovalId, DeploymentId, GateId, JobId, OutboxId, RunnerId, StageId, TimerId};
+use penstock_domain::{ApprovalId, DeploymentId, GateId, JobId, OutboxId, Reason, RunnerId, StageId, TimerId};
+use penstock_pipeline::PlannedJob;
 use penstock_release::Voter;
+use serde::{Deserialize, Serialize};
 
 use crate::model::JobReport;
 
@@ -42,8 +44,28 @@ pub enum Event {
         stage: StageId,
     },
     ExecutionDeadline,
-    /// A person, or a newer execution, ends it.
-    Cancel,
+    /// A person, or a newer execution, ends it. What cleans up after it runs first, unless it is forced.
+    Cancel {
+        /// `cancelled_by_user` or `superseded`.
+        reason: Reason,
+        force: bool,
+    },
+    /// The holder of an attempt adds jobs to the stage that it is in.
+    AddJobs {
+        job: JobId,
+        attempt: u32,
+        runner: RunnerId,
+        jobs: Vec<PlannedJob>,
+        /// The stage's jobs, read after the snapshot.
+        present: Vec<Present>,
+    },
+    /// The attempt can't be given away as it is planned.
+    Undispatchable {
+        job: JobId,
+        attempt: u32,
+        why: String,
+        effect: OutboxId,
+    },
     /// What a held stage waited for may be there: its environment is free, or a quarantine was lifted.
     GoIn {
         stage: StageId,
@@ -73,6 +95,14 @@ pub enum Event {
         is_healthy: bool,
         detail: String,
     },
+}
+
+/// A job that is in the stage already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    pub name: String,
+    /// The job that added it.
+    pub added_by: Option<JobId>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

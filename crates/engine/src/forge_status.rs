@@ -1,10 +1,11 @@
 //! What the commit's status says: the execution's state in the forge's four words, and one sentence.
 
-use penstock_domain::{DeploymentStatus, ExecutionStatus, Reason, WorkStatus};
+use penstock_domain::{DeploymentStatus, ExecutionStatus, IdSource as _, OutboxId, Reason, WorkStatus};
 
-use crate::change::{EffectKind, ForgeStatus};
+use crate::change::{Effect, EffectKind, ForgeStatus};
 use crate::draft::Draft;
-use crate::model::{Execution, Snapshot};
+use crate::model::{Execution, Snapshot, StatusTarget};
+use crate::moment::Moment;
 
 /// Queues the status for the commit, where the execution has one to tell.
 pub(crate) fn tell(draft: &mut Draft) {
@@ -18,11 +19,32 @@ pub(crate) fn tell(draft: &mut Draft) {
         repository: target.repository,
         commit_sha: target.commit_sha,
         context,
-        execution_id: execution.id,
+        execution_id: Some(execution.id),
     };
-    let topic =
-        format!("status:{}/{}/{}/{}", status.forge, status.repository, status.commit_sha, status.context);
+    let topic = topic(&status);
     draft.effect(topic, EffectKind::ForgeStatus(status));
+}
+
+/// A pipeline's filters left nothing to do for the commit: a check that is waited for is there, and says so.
+pub fn nothing_to_do(target: &StatusTarget, pipeline_name: &str, why: &str, at: &Moment) -> Effect {
+    let context = format!("penstock/{pipeline_name}");
+    let status = ForgeStatus {
+        state: "success".to_owned(),
+        description: format!("nothing to do: {why}"),
+        forge: target.forge.clone(),
+        repository: target.repository.clone(),
+        commit_sha: target.commit_sha.clone(),
+        context,
+        execution_id: None,
+    };
+    let topic = topic(&status);
+    let id = OutboxId(at.ids().uuid());
+    Effect { id, topic, execution_id: None, due_at: at.now, kind: EffectKind::ForgeStatus(status) }
+}
+
+/// Statuses of one commit and context go out one after the other.
+fn topic(status: &ForgeStatus) -> String {
+    format!("status:{}/{}/{}/{}", status.forge, status.repository, status.commit_sha, status.context)
 }
 
 /// *failure* is the commit's fault, *error* is ours or somebody's choice.
@@ -53,6 +75,7 @@ fn description(state: &Snapshot) -> String {
             None => format!("#{number} is queued"),
         },
         ExecutionStatus::Running => match progress(state) {
+            _ if execution.ending.is_some() => format!("#{number} is being cleaned up after"),
             Some(what) => format!("#{number} {what}"),
             None => format!("#{number} is running"),
         },

@@ -7,8 +7,10 @@
 
 mod approvals;
 mod attempt;
+mod addition;
 mod cascade;
 mod change;
+mod conditions;
 mod create;
 mod decide;
 mod delivery;
@@ -22,33 +24,51 @@ mod matching;
 mod model;
 mod moment;
 mod rerun;
+mod rows;
+mod schedule;
+mod siblings;
+mod story;
+mod successors;
 mod why;
 
 pub use change::{
     Changes, DeliveryDone, Dispatch, Effect, EffectKind, ForgeStatus, Guard, HealthCheckDue, NewRows,
-    RollbackDue, TimerKind, Waiting,
+    RollbackDue, SuccessorDue, SupersedeDue, TimerKind, Waiting,
 };
-pub use create::{NewExecution, Origin, PipelineState, Work, create};
+pub use create::{Admission, Group, GroupState, NewExecution, Origin, PipelineState, Work, create};
 pub use decide::{Decision, Refusal, decide};
 pub use delivery::{
     Approval, Deployment, Environment, Hold, Quarantine, QuarantineLifted, StageGate, TakesBack,
 };
 pub use deploy::{give_up_rollback, roll_back};
-pub use event::{Event, RunnerReport, Unreachable};
+pub use forge_status::nothing_to_do;
+pub use event::{Event, Present, RunnerReport, Unreachable};
 pub use matching::{Assignment, ReadyJob, RunnerSlots, assign, fits};
-pub use model::{Execution, ExecutionContext, Job, JobReport, Snapshot, Stage, StatusTarget, Step};
+pub use model::{
+    Ending, Execution, ExecutionContext, HandedOn, Job, JobReport, Snapshot, Stage, StatusTarget, Step,
+    outputs,
+};
 pub use moment::{Ids, Moment};
 pub use penstock_release::Voter;
 pub use rerun::{
     OverriddenBefore, PastGate, PastJob, PastStage, Rerun, RerunError, RerunGate, RerunJob, RerunStage,
-    bring_back, rerun,
+    Scope, bring_back, rerun,
 };
-pub use why::{Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage};
+pub use schedule::{ScheduleRow, schedules};
+pub use story::Story;
+pub use successors::MAX_CHAIN;
+pub use why::{
+    ExecutionWait, GroupWait, Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage,
+};
 
 /// How long a runner keeps a job without a sign of life. The runner is told a third of it as its heartbeat.
 pub const LEASE_MS: i64 = 30_000;
 /// What a runner gets beyond a job's own timeout before the control plane ends the attempt itself: it kills what
 /// runs, and hands in its reports.
 pub const DEADLINE_GRACE_MS: i64 = 6 * 60_000;
+/// Bytes of the names and values that one job hands on: what the runner protocol lets it tell, and no more.
+pub const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+/// What cleans up after an execution that was ended has so long, all together.
+pub const CLEAN_UP_MS: i64 = 15 * 60_000;
 /// Refused pushes after which a job fails as `dispatch_failed`; a runner that is merely full does not count.
 pub const MAX_REFUSALS: u32 = 100;

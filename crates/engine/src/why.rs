@@ -58,16 +58,45 @@ pub struct JobWait<'a> {
     pub unfinished: Vec<String>,
 }
 
+/// What an execution's pipeline, and its concurrency group, have room for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecutionWait<'a> {
+    /// Executions of the pipeline at once, and those that run.
+    pub limit: u32,
+    pub running: Vec<(ExecutionId, u64)>,
+    pub group: Option<GroupWait<'a>>,
+}
+
+/// A concurrency group: executions of it at once, those that run, each with its pipeline, and how many others of it
+/// come first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupWait<'a> {
+    pub name: &'a str,
+    pub limit: u32,
+    pub running: Vec<(ExecutionId, u64, String)>,
+    pub ahead: u32,
+}
+
 /// Why a queued execution has not begun; None if it does not wait.
 pub fn why_execution(
     status: ExecutionStatus,
     reason: Option<Reason>,
-    limit: u32,
-    running: Vec<(ExecutionId, u64)>,
+    wait: ExecutionWait<'_>,
 ) -> Option<Wait> {
+    if status == ExecutionStatus::Running && reason == Some(Reason::CleaningUp) {
+        let message = "it was ended; what cleans up after it still runs".to_owned();
+        return Some(Wait {
+            reason: Reason::CleaningUp,
+            message,
+            waits_for: vec![],
+            held_by: vec![],
+            until: None,
+        });
+    }
     if status != ExecutionStatus::Queued {
         return None;
     }
+    let ExecutionWait { limit, running, group } = wait;
     if reason == Some(Reason::ForkApproval) {
         let message = "the pull request comes from a fork; someone who may must let it run".to_owned();
         return Some(Wait {
@@ -78,6 +107,9 @@ pub fn why_execution(
             until: None,
         });
     }
+    if let Some(group) = group.filter(|g| !g.running.is_empty() || g.ahead > 0) {
+        return Some(why_group(group));
+    }
     let numbers = running.iter().map(|(_, n)| format!("#{n}")).collect::<Vec<_>>().join(", ");
     let message = match running.len() {
         0 => "its turn comes at once".to_owned(),
@@ -85,6 +117,19 @@ pub fn why_execution(
     };
     let held_by = running.into_iter().map(|(id, number)| Holder::Execution { id, number }).collect();
     Some(Wait { reason: Reason::ConcurrencyLimit, message, waits_for: vec![], held_by, until: None })
+}
+
+fn why_group(group: GroupWait<'_>) -> Wait {
+    let GroupWait { name, limit, running, ahead } = group;
+    let numbers = running.iter().map(|(_, n, of)| format!("{of} #{n}")).collect::<Vec<_>>().join(", ");
+    let behind = if ahead == 0 { String::new() } else { format!("; {ahead} others of it come first") };
+    let message = match running.len() {
+        0 => format!("its turn in the concurrency group `{name}` comes at once{behind}"),
+        n => format!("{n} of at most {limit} executions of the concurrency group `{name}` run: {numbers}{behind}"),
+    };
+    let held_by = running.into_iter().map(|(id, number, _)| Holder::Execution { id, number }).collect();
+    let waits_for = vec![name.to_owned()];
+    Wait { reason: Reason::ConcurrencyLimit, message, waits_for, held_by, until: None }
 }
 
 /// A stage that deploys, as far as its waiting goes.
@@ -144,6 +189,16 @@ pub fn why_stage(stage: &StageWait) -> Option<Wait> {
 pub fn why_job(job: &JobWait, runners: &[RunnerView], now: Timestamp) -> Option<Wait> {
     if job.status != WorkStatus::Pending {
         return None;
+    }
+    if job.reason == Some(Reason::ParallelLimit) && job.ready_at.is_none() {
+        let message = "as many jobs of its matrix run as may run at once; its turn comes when one of them ends";
+        return Some(Wait {
+            reason: Reason::ParallelLimit,
+            message: message.to_owned(),
+            waits_for: vec![],
+            held_by: vec![],
+            until: None,
+        });
     }
     let Some(ready_at) = job.ready_at else {
         let message = match job.unfinished.as_slice() {

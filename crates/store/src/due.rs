@@ -26,15 +26,17 @@ pub struct Due {
     pub queued: bool,
     /// A job that waits for a runner.
     pub ready: bool,
+    pub schedules: bool,
 }
 
 impl<C: Connection> Store<C> {
     /// # Errors
     /// As every read.
     pub async fn due(&self, now: Timestamp) -> Result<Due, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM timers WHERE due_at <= ?1),
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM timers WHERE due_at <= ?1),
             EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_on_runner WHERE status = 'running' AND runner_id IS NOT NULL),
-            EXISTS (SELECT 1 FROM outbox WHERE kind IN ('dispatch', 'cancel', 'rollback') AND done_at IS NULL AND due_at <= ?1),
+            EXISTS (SELECT 1 FROM outbox WHERE kind IN ('dispatch', 'cancel', 'rollback', 'supersede', 'start_pipeline') AND done_at IS NULL AND due_at <= ?1),
             EXISTS (SELECT 1 FROM outbox WHERE kind = 'forge_status' AND done_at IS NULL AND due_at <= ?1),
             EXISTS (SELECT 1 FROM deliveries WHERE status = 'received' AND due_at <= ?1),
             EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at < ?2),
@@ -47,8 +49,11 @@ impl<C: Connection> Store<C> {
               CROSS JOIN deployments AS d ON d.stage_id = s.id
               CROSS JOIN deployment_environments AS v ON v.id = d.environment_id
               WHERE s.status = 'pending' AND s.deploy IS NOT NULL AND s.reason = 'approval_pending'
-                AND v.approval_required = 0)";
-        let rows = self.connection.query(sql, vec![text(now), text(now.plus_ms(-KEPT_MS))]).await?;
+                AND v.approval_required = 0),
+            EXISTS (SELECT 1 {})",
+            crate::schedules::DUE
+        );
+        let rows = self.connection.query(&sql, vec![text(now), text(now.plus_ms(-KEPT_MS))]).await?;
         let Some(row) = rows.first() else { return Ok(Due::default()) };
         let is = |column| Ok::<_, StoreError>(row.integer(column)? != 0);
         Ok(Due {
@@ -62,6 +67,7 @@ impl<C: Connection> Store<C> {
             ready: is(7)?,
             health_checks: is(8)?,
             held: is(9)?,
+            schedules: is(10)?,
         })
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use penstock_api::view;
 use penstock_domain::{DeliveryId, ExecutionId, ExecutionStatus, PipelineId, StageId, Timestamp};
-use penstock_engine::PastStage;
+use penstock_engine::{Admission, PastStage};
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
+use crate::queue::Asked;
 use crate::{Row, Store, StoreError, Value, id, text};
 
 /// What an execution list may be narrowed to.
@@ -27,13 +28,26 @@ pub struct ExecutionDetail {
     /// Of its pipeline: executions at once, and those that run.
     pub limit: u32,
     pub running: Vec<(ExecutionId, u64)>,
+    /// Its concurrency group, where it has one.
+    pub group: Option<GroupDetail>,
+}
+
+/// A concurrency group as one that waits in it sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct GroupDetail {
+    pub name: String,
+    pub limit: u32,
+    /// Each with its number and its pipeline's name.
+    pub running: Vec<(ExecutionId, u64, String)>,
+    /// Others that wait and come first.
+    pub ahead: u32,
 }
 
 /// The work of an execution, as it went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastWork {
     pub timeout_ms: i64,
-    pub concurrency_limit: Option<u32>,
+    pub admission: Admission,
     pub stages: Vec<PastStage>,
 }
 
@@ -85,6 +99,17 @@ const RUNNING: &str = "json((SELECT json_group_array(json_array(r.id, r.executio
   FROM pipeline_executions AS r INDEXED BY executions_running
   WHERE r.pipeline_id = e.pipeline_id AND r.status = 'running'))";
 
+/// Only of one that waits: of the others nobody asks.
+const GROUP: &str = "json(iif(e.concurrency_key IS NULL OR e.status <> 'queued', 'null', json_object(
+    'name', e.concurrency_group, 'limit', e.group_limit,
+    'running', json((SELECT json_group_array(json_array(r.id, r.execution_number, o.pipeline_name))
+      FROM pipeline_executions AS r INDEXED BY executions_running_in_group
+        CROSS JOIN pipeline_configurations AS o ON o.id = r.pipeline_id
+      WHERE r.concurrency_key = e.concurrency_key AND r.status = 'running')),
+    'ahead', (SELECT count(*) FROM pipeline_executions AS q INDEXED BY executions_queued_in_group
+      WHERE q.concurrency_key = e.concurrency_key AND q.status = 'queued' AND q.reason IS NOT 'fork_approval'
+        AND (-q.priority, q.created_at, q.id) < (-e.priority, e.created_at, e.id)))))";
+
 impl<C: Connection> Store<C> {
     /// The execution with its stages, jobs and steps.
     ///
@@ -115,7 +140,8 @@ impl<C: Connection> Store<C> {
     ) -> Result<Option<ExecutionDetail>, StoreError> {
         let sql = format!(
             "SELECT {EXECUTION}, {STAGES}, {jobs},
-               min(p.max_concurrent_executions, COALESCE(e.concurrency_limit, p.max_concurrent_executions)), {RUNNING}
+               min(p.max_concurrent_executions, COALESCE(e.concurrency_limit, p.max_concurrent_executions)), {RUNNING},
+               {GROUP}
              FROM pipeline_executions AS e JOIN pipeline_configurations AS p ON p.id = e.pipeline_id WHERE e.id = ?1"
         );
         let rows = self.connection.query(&sql, vec![id(execution)]).await?;
@@ -130,7 +156,7 @@ impl<C: Connection> Store<C> {
                     stage.jobs = Some(of_stage.remove(&stage.id).unwrap_or_default());
                 }
             }
-            Ok(ExecutionDetail { execution: r.json(0)?, stages, limit: r.unsigned(3)?, running: r.json(4)? })
+            Ok(ExecutionDetail { execution: r.json(0)?, stages, limit: r.unsigned(3)?, running: r.json(4)?, group: r.json(5)? })
         };
         rows.first().map(read).transpose()
     }
@@ -188,6 +214,17 @@ impl<C: Connection> Store<C> {
         Ok(rows.first().map(|r| r.parse(0)).transpose()?)
     }
 
+    /// # Errors
+    /// As every read.
+    pub async fn has_execution_of_commit(
+        &self,
+        pipeline: PipelineId,
+        commit_sha: &str,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM pipeline_executions WHERE commit_sha = ?2 AND pipeline_id = ?1 LIMIT 1";
+        Ok(!self.connection.query(sql, vec![id(pipeline), commit_sha.into()]).await?.is_empty())
+    }
+
     /// The pipeline of an execution.
     ///
     /// # Errors
@@ -214,14 +251,16 @@ impl<C: Connection> Store<C> {
     /// # Errors
     /// As every read.
     pub async fn planned_work(&self, execution: ExecutionId) -> Result<Option<PastWork>, StoreError> {
-        let sql = "SELECT e.timeout_ms, CAST(e.concurrency_limit AS TEXT), json((SELECT json_group_array(json_object(
+        let sql = "SELECT e.timeout_ms, json_object('own_limit', e.concurrency_limit, 'priority', e.priority,
+              'group', e.concurrency_group, 'key', e.concurrency_key, 'group_limit', e.group_limit), json((SELECT json_group_array(json_object(
               'planned', json_object('name', s.stage_name, 'stage_type', s.stage_type,
                 'depends_on', json(s.depends_on), 'condition', s.condition, 'timeout_ms', s.timeout_ms,
                 'variables', json(COALESCE(s.stage_config, '{}')), 'deploy', json(COALESCE(s.deploy, 'null')),
-                'jobs', json('[]')),
+                'late', json(COALESCE(s.late, '[]')), 'always', json(iif(s.always_run, 'true', 'false')),
+                'continue_on_error', json(iif(s.continue_on_error, 'true', 'false')), 'jobs', json('[]')),
               'status', s.status,
               'jobs', json((SELECT json_group_array(json_object('ran_as', COALESCE(j.carried_from, j.id),
-                  'planned', json(j.spec), 'status', j.status))
+                  'id', j.id, 'added_by', j.added_by, 'outputs', json(COALESCE(j.outputs, 'null')), 'planned', json(j.spec), 'status', j.status))
                 FROM (SELECT * FROM jobs WHERE stage_id = s.id ORDER BY job_order) AS j)),
               'gates', json((SELECT json_group_array(json_object('gate', json(g.threshold_config), 'status', g.status,
                   'overridden', json(iif(g.overridden_at IS NULL, 'null', json_object('by', g.overridden_by,
@@ -233,7 +272,7 @@ impl<C: Connection> Store<C> {
         let read = |r: &Row| {
             Ok(PastWork {
                 timeout_ms: r.integer(0)?,
-                concurrency_limit: r.optional_parse(1)?,
+                admission: r.json::<Asked>(1)?.into(),
                 stages: r.json(2)?,
             })
         };

@@ -15,6 +15,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "initial", sql: include_str!("../../../migrations/0001_initial.sql") },
     Migration { version: 2, name: "release", sql: include_str!("../../../migrations/0002_release.sql") },
     Migration { version: 3, name: "metrics", sql: include_str!("../../../migrations/0003_metrics.sql") },
+    Migration {
+        version: 4,
+        name: "whole_model",
+        sql: include_str!("../../../migrations/0004_whole_model.sql"),
+    },
 ];
 
 /// How often another's lock is waited for.

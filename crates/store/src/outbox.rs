@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use penstock_domain::{ExecutionId, JobId, OutboxId, PipelineId, RunnerId, StepId, Timestamp, WorkStatus};
-use penstock_engine::{EffectKind, ExecutionContext};
-use penstock_pipeline::PlannedJob;
+use penstock_engine::{EffectKind, ExecutionContext, HandedOn};
+use penstock_pipeline::{Late, PlannedJob};
 use serde::Deserialize;
 
 use crate::connection::Connection;
@@ -46,6 +46,13 @@ pub struct DispatchJob {
     pub status: WorkStatus,
     /// What the job deploys.
     pub deployment: Option<DeployedByJob>,
+    /// What stages have handed on.
+    pub handed_on: Vec<HandedOn>,
+    /// What its stage sets itself, and the part of it that asks for outputs.
+    pub stage_variables: BTreeMap<String, String>,
+    pub stage_late: Vec<Late>,
+    /// How every stage stands; empty where the job asks for none.
+    pub stages: BTreeMap<String, WorkStatus>,
 }
 
 /// What a job that deploys is told of.
@@ -158,7 +165,13 @@ impl<C: Connection> Store<C> {
                 'variables', json(v.environment_variables), 'url', v.deployment_url, 'version', d.version,
                 'previous_version', d.previous_version, 'is_rollback', d.rollback_of IS NOT NULL)
               FROM deployments AS d JOIN deployment_environments AS v ON v.id = d.environment_id
-              WHERE d.stage_id = j.stage_id)
+              WHERE d.stage_id = j.stage_id),
+            (SELECT json_group_array(json_object('stage', o.stage_name, 'order', h.job_order, 'outputs', json(h.outputs)))
+              FROM jobs AS h INDEXED BY jobs_with_outputs CROSS JOIN pipeline_stages AS o ON o.id = h.stage_id
+              WHERE h.execution_id = j.execution_id AND h.outputs IS NOT NULL),
+            iif(instr(j.spec, 'stages'), (SELECT json_group_object(o.stage_name, o.status)
+              FROM pipeline_stages AS o WHERE o.execution_id = j.execution_id), '{}'),
+            COALESCE(s.stage_config, '{}'), COALESCE(s.late, '[]')
           FROM jobs AS j JOIN pipeline_stages AS s ON s.id = j.stage_id
             JOIN pipeline_executions AS e ON e.id = j.execution_id
             JOIN pipeline_configurations AS p ON p.id = e.pipeline_id
@@ -183,6 +196,10 @@ impl<C: Connection> Store<C> {
                 runner_url: r.optional_text(10)?.map(str::to_owned),
                 status: r.parse(11)?,
                 deployment: r.optional_json(12)?,
+                handed_on: r.json(13)?,
+                stages: r.json(14)?,
+                stage_variables: r.json(15)?,
+                stage_late: r.json(16)?,
             })
         };
         rows.first().map(read).transpose()

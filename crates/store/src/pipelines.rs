@@ -4,6 +4,8 @@ use penstock_api::view;
 use penstock_domain::{PipelineId, Timestamp};
 use serde::Serialize;
 
+use penstock_engine::Changes;
+
 use crate::commit::{Cause, Entry};
 use crate::connection::Connection;
 use crate::{Row, Store, StoreError, Value, id};
@@ -23,8 +25,10 @@ pub struct Pipeline {
 pub type PipelineSummary = view::PipelineSummary;
 
 #[derive(Serialize)]
-struct Change {
+struct Change<'a> {
     pipelines: [PipelineRow; 1],
+    #[serde(flatten)]
+    schedules: Option<&'a Changes>,
 }
 
 #[derive(Serialize)]
@@ -56,13 +60,14 @@ fn pipeline(r: &Row) -> Result<Pipeline, StoreError> {
 }
 
 impl<C: Connection> Store<C> {
-    /// Writes the whole pipeline, new (`expect` 0) or changed.
+    /// Writes the whole pipeline, new (`expect` 0) or changed; its `schedules` anew, where they are given.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when the name is taken; [`StoreError::Conflict`] when it was changed meanwhile.
     pub async fn save_pipeline(
         &self,
         pipeline: &Pipeline,
+        schedules: Option<&Changes>,
         expect: i64,
         by: &Cause,
         now: Timestamp,
@@ -75,7 +80,7 @@ impl<C: Connection> Store<C> {
             deleted_at: pipeline.deleted_at,
         };
         let subject = format!("pipeline:{}", pipeline.view.id);
-        self.commit(&Entry { subject, expect, change: &Change { pipelines: [row] } }, by, now).await?;
+        self.commit(&Entry { subject, expect, change: &Change { pipelines: [row], schedules } }, by, now).await?;
         Ok(())
     }
 
@@ -85,6 +90,16 @@ impl<C: Connection> Store<C> {
         let sql =
             format!("SELECT {COLUMNS} FROM pipeline_configurations WHERE id = ?1 AND deleted_at IS NULL");
         let rows = self.connection.query(&sql, vec![id(pipeline_id)]).await?;
+        rows.first().map(pipeline).transpose()
+    }
+
+    /// # Errors
+    /// As every read. A deleted pipeline is not found.
+    pub async fn pipeline_by_name(&self, name: &str) -> Result<Option<Pipeline>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM pipeline_configurations WHERE pipeline_name = ?1 AND deleted_at IS NULL"
+        );
+        let rows = self.connection.query(&sql, vec![name.into()]).await?;
         rows.first().map(pipeline).transpose()
     }
 

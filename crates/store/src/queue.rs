@@ -1,55 +1,99 @@
 //! Partial indexes as queues: executions that wait for room, and jobs that wait for a runner.
 
 use penstock_domain::{ExecutionId, PipelineId, Timestamp};
-use penstock_engine::{ReadyJob, RunnerSlots};
+use penstock_engine::{Admission, Group, ReadyJob, RunnerSlots};
+
+use serde::Deserialize;
 
 use crate::connection::Connection;
-use crate::{Row, Store, StoreError, Value, text};
+use crate::{Row, Store, StoreError, text};
 
 /// How many different demands (`runs_on`) are looked at in one round.
 const MAX_DEMANDS: u32 = 2_000;
 
 /// A queued execution that may begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admissible {
     pub execution: ExecutionId,
     pub pipeline: PipelineId,
-    pub own_limit: Option<u32>,
+    pub admission: Admission,
+}
+
+const ADMISSIBLE: &str = "
+WITH RECURSIVE waiting (pipeline_id) AS (
+  SELECT (SELECT min(pipeline_id) FROM pipeline_executions INDEXED BY executions_queued
+    WHERE status = 'queued' AND reason IS NOT 'fork_approval' AND concurrency_key IS NULL)
+  UNION ALL
+  SELECT (SELECT min(e.pipeline_id) FROM pipeline_executions AS e INDEXED BY executions_queued
+    WHERE e.status = 'queued' AND e.reason IS NOT 'fork_approval' AND e.concurrency_key IS NULL
+      AND e.pipeline_id > w.pipeline_id)
+  FROM waiting AS w WHERE w.pipeline_id IS NOT NULL),
+groups (concurrency_key) AS (
+  SELECT (SELECT min(concurrency_key) FROM pipeline_executions INDEXED BY executions_queued_in_group
+    WHERE status = 'queued' AND reason IS NOT 'fork_approval' AND concurrency_key IS NOT NULL)
+  UNION ALL
+  SELECT (SELECT min(e.concurrency_key) FROM pipeline_executions AS e INDEXED BY executions_queued_in_group
+    WHERE e.status = 'queued' AND e.reason IS NOT 'fork_approval' AND e.concurrency_key > g.concurrency_key)
+  FROM groups AS g WHERE g.concurrency_key IS NOT NULL),
+first (id) AS (
+  SELECT (SELECT q.id FROM pipeline_executions AS q INDEXED BY executions_queued
+    WHERE q.pipeline_id = w.pipeline_id AND q.status = 'queued' AND q.reason IS NOT 'fork_approval'
+      AND q.concurrency_key IS NULL
+    ORDER BY q.priority DESC, q.created_at, q.id LIMIT 1)
+  FROM waiting AS w WHERE w.pipeline_id IS NOT NULL
+  UNION ALL
+  SELECT (SELECT q.id FROM pipeline_executions AS q INDEXED BY executions_queued_in_group
+    WHERE q.concurrency_key = g.concurrency_key AND q.status = 'queued' AND q.reason IS NOT 'fork_approval'
+    ORDER BY q.priority DESC, q.created_at, q.id LIMIT 1)
+  FROM groups AS g WHERE g.concurrency_key IS NOT NULL)
+SELECT e.id, e.pipeline_id, json_object('own_limit', e.concurrency_limit, 'priority', e.priority,
+    'group', e.concurrency_group, 'key', e.concurrency_key, 'group_limit', e.group_limit)
+  FROM first AS f CROSS JOIN pipeline_executions AS e ON e.id = f.id
+    CROSS JOIN pipeline_configurations AS p ON p.id = e.pipeline_id
+  WHERE (SELECT count(*) FROM pipeline_executions AS r INDEXED BY executions_running
+      WHERE r.pipeline_id = p.id AND r.status = 'running')
+    < min(p.max_concurrent_executions, COALESCE(e.concurrency_limit, p.max_concurrent_executions))
+    AND (e.concurrency_key IS NULL OR (SELECT count(*) FROM pipeline_executions AS r INDEXED BY executions_running_in_group
+      WHERE r.concurrency_key = e.concurrency_key AND r.status = 'running') < e.group_limit)
+  LIMIT ?1";
+
+fn admissible(r: &Row) -> Result<Admissible, StoreError> {
+    Ok(Admissible { execution: r.parse(0)?, pipeline: r.parse(1)?, admission: r.json::<Asked>(2)?.into() })
+}
+
+/// What an execution asks of its pipeline and of its group, as the table has it.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    own_limit: Option<u32>,
+    priority: i32,
+    group: Option<String>,
+    key: Option<String>,
+    group_limit: Option<u32>,
+}
+
+impl From<Asked> for Admission {
+    fn from(asked: Asked) -> Self {
+        let Asked { own_limit, priority, group, key, group_limit } = asked;
+        let group = group.zip(key).map(|(name, key)| Group {
+            name,
+            key,
+            limit: group_limit.unwrap_or(1),
+            // Said when it was created; nothing is superseded later.
+            cancel_in_progress: false,
+        });
+        Self { own_limit, group, priority }
+    }
 }
 
 impl<C: Connection> Store<C> {
-    /// The oldest queued execution of each pipeline, where that has room for it; what is held for a person's leave
-    /// is no part. With its own limit of executions at once.
+    /// The first queued execution of each pipeline and of each concurrency group, where both have room for it: by
+    /// priority, then by age. What is held for a person's leave is no part.
     ///
     /// # Errors
     /// As every read.
     pub async fn admissible(&self, limit: u32) -> Result<Vec<Admissible>, StoreError> {
-        let sql = "WITH RECURSIVE waiting (pipeline_id) AS (
-            SELECT (SELECT min(pipeline_id) FROM pipeline_executions
-              WHERE status = 'queued' AND reason IS NOT 'fork_approval')
-            UNION ALL
-            SELECT (SELECT min(e.pipeline_id) FROM pipeline_executions AS e
-              WHERE e.status = 'queued' AND e.reason IS NOT 'fork_approval' AND e.pipeline_id > w.pipeline_id)
-            FROM waiting AS w WHERE w.pipeline_id IS NOT NULL)
-          SELECT e.id, p.id, e.concurrency_limit FROM waiting AS w
-            CROSS JOIN pipeline_configurations AS p ON p.id = w.pipeline_id
-            CROSS JOIN pipeline_executions AS e ON e.id = (
-              SELECT q.id FROM pipeline_executions AS q
-              WHERE q.pipeline_id = w.pipeline_id AND q.status = 'queued' AND q.reason IS NOT 'fork_approval'
-              ORDER BY q.created_at, q.id LIMIT 1)
-          WHERE (SELECT count(*) FROM pipeline_executions AS r INDEXED BY executions_running
-              WHERE r.pipeline_id = p.id AND r.status = 'running')
-            < min(p.max_concurrent_executions, COALESCE(e.concurrency_limit, p.max_concurrent_executions))
-          LIMIT ?1";
-        let rows = self.connection.query(sql, vec![limit.into()]).await?;
-        let read = |r: &Row| {
-            let own_limit = match r.0.get(2) {
-                Some(Value::Integer(_)) => Some(r.unsigned(2)?),
-                _ => None,
-            };
-            Ok(Admissible { execution: r.parse(0)?, pipeline: r.parse(1)?, own_limit })
-        };
-        rows.iter().map(read).collect()
+        let rows = self.connection.query(ADMISSIBLE, vec![limit.into()]).await?;
+        rows.iter().map(admissible).collect()
     }
 
     /// Runners that can be reached and have a free slot, and what the ready jobs ask for, each demand once.
@@ -81,7 +125,7 @@ impl<C: Connection> Store<C> {
         rows.first().map(read).transpose().map(Option::unwrap_or_default)
     }
 
-    /// Ready jobs with one of these demands, the longest ready first.
+    /// Ready jobs with one of these demands: by priority, then the longest ready first.
     ///
     /// # Errors
     /// As every read.
@@ -93,7 +137,7 @@ impl<C: Connection> Store<C> {
     ) -> Result<Vec<ReadyJob>, StoreError> {
         let sql = "SELECT j.id, j.execution_id, j.runs_on FROM json_each(?1) AS d
             JOIN jobs AS j ON j.runs_on = d.value AND j.status = 'pending' AND j.ready_at IS NOT NULL
-          WHERE j.ready_at <= ?2 ORDER BY j.ready_at, j.id LIMIT ?3";
+          WHERE j.ready_at <= ?2 ORDER BY j.priority DESC, j.ready_at, j.id LIMIT ?3";
         let spelled = demands.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
         let parameters = vec![serde_json::to_string(&spelled)?.into(), text(now), limit.into()];
         let rows = self.connection.query(sql, parameters).await?;

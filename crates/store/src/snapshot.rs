@@ -3,7 +3,7 @@
 use penstock_domain::{
     EnvironmentId, ExecutionId, JobId, PipelineId, Reason, RunnerId, StageId, Timestamp, WorkStatus,
 };
-use penstock_engine::{Environment, PipelineState, Snapshot};
+use penstock_engine::{Environment, GroupState, PipelineState, Present, Snapshot};
 use penstock_gates::Facts;
 
 use crate::connection::Connection;
@@ -12,13 +12,13 @@ use crate::{Store, StoreError, Value, id};
 
 /// The execution `?1` (NULL: that of the job), `?2` = whether the whole of it, `?3` = the job that the event is about or NULL.
 ///
-/// Narrow: that job, its steps and its stage. Whole: every stage, the running jobs, the waiting jobs with a
-/// condition, and that job with its steps. A narrow read of the last open job of its stage reads the whole at
+/// Narrow: that job, its steps, its stage, and the next of its matrix that is held. Whole: every stage, the running
+/// jobs, the waiting jobs with a condition or a matrix, what was handed on, and that job with its steps. A narrow read of the last open job of its stage reads the whole at
 /// once, for that is what the decision will ask for. CROSS JOIN is SQLite's word for "in this order": without
 /// statistics it would look for the few among the many.
 const SNAPSHOT: &str = "
 WITH target AS MATERIALIZED (
-  SELECT e.id AS execution_id, j.id AS job_id, j.stage_id AS stage_id,
+  SELECT e.id AS execution_id, j.id AS job_id, j.stage_id AS stage_id, j.parallel_group AS parallel_group,
     ?2 OR COALESCE(s.jobs_finished + 1 >= s.jobs_total, false) AS is_whole
   FROM pipeline_executions AS e
     LEFT JOIN jobs AS j ON j.id = ?3 AND j.execution_id = e.id
@@ -29,18 +29,26 @@ wanted AS MATERIALIZED (
   UNION SELECT j.id FROM target AS t CROSS JOIN jobs AS j ON j.execution_id = t.execution_id AND j.status = 'running'
     WHERE t.is_whole
   UNION SELECT j.id FROM target AS t
-    CROSS JOIN pipeline_stages AS s ON s.execution_id = t.execution_id AND s.status = 'pending'
-    CROSS JOIN jobs AS j ON j.stage_id = s.id AND j.status = 'pending' AND j.condition IS NOT NULL
-    WHERE t.is_whole)
+    CROSS JOIN pipeline_stages AS s ON s.execution_id = t.execution_id AND s.status IN ('pending', 'running')
+    CROSS JOIN jobs AS j ON j.stage_id = s.id AND j.status = 'pending'
+      AND (j.condition IS NOT NULL OR j.parallel_group IS NOT NULL)
+    WHERE t.is_whole
+  UNION SELECT id FROM (SELECT j.id FROM target AS t CROSS JOIN jobs AS j INDEXED BY jobs_held_by_matrix
+    ON j.stage_id = t.stage_id AND j.parallel_group = t.parallel_group
+    WHERE NOT t.is_whole AND t.parallel_group IS NOT NULL
+      AND j.status = 'pending' AND j.ready_at IS NULL AND j.parallel_max IS NOT NULL ORDER BY j.job_order LIMIT 1))
 SELECT json_object(
   'version', COALESCE((SELECT version FROM subjects WHERE subject = 'execution:' || e.id), 0),
   'execution', json_object('id', e.id, 'pipeline_id', e.pipeline_id, 'number', e.execution_number,
     'status', e.status, 'reason', e.reason, 'started_at', e.started_at, 'completed_at', e.completed_at,
     'timeout_ms', e.timeout_ms, 'stages_total', e.stages_total, 'stages_completed', e.stages_completed,
-    'stages_failed', e.stages_failed, 'error_details', e.error_details, 'context', json(e.context)),
+    'stages_failed', e.stages_failed, 'error_details', e.error_details, 'ending', json(COALESCE(e.ending, 'null')),
+    'context', json(e.context)),
   'stages', json((SELECT json_group_array(json_object('id', stage.id, 'name', stage.stage_name,
       'depends_on', json(stage.depends_on), 'condition', stage.condition, 'timeout_ms', stage.timeout_ms,
-      'deploy', json(COALESCE(stage.deploy, 'null')),
+      'deploy', json(COALESCE(stage.deploy, 'null')), 'late', json(COALESCE(stage.late, '[]')),
+      'always', json(iif(stage.always_run, 'true', 'false')),
+      'continue_on_error', json(iif(stage.continue_on_error, 'true', 'false')),
       'variables', json(COALESCE(stage.stage_config, '{}')), 'status', stage.status,
       'reason', stage.reason, 'started_at', stage.started_at, 'completed_at', stage.completed_at, 'jobs_total', stage.jobs_total,
       'jobs_finished', stage.jobs_finished, 'jobs_failed', stage.jobs_failed))
@@ -48,7 +56,7 @@ SELECT json_object(
       UNION ALL SELECT p.* FROM pipeline_stages AS p WHERE NOT t.is_whole AND p.id = t.stage_id
       ORDER BY 5) AS stage)),
   'jobs', json((SELECT json_group_array(json_object('id', j.id, 'stage_id', j.stage_id, 'name', j.job_name,
-      'status', j.status, 'reason', j.reason, 'message', j.message, 'attempt', j.attempt, 'refusals', j.refusals,
+      'order', j.job_order, 'outputs', json(COALESCE(j.outputs, 'null')), 'status', j.status, 'reason', j.reason, 'message', j.message, 'attempt', j.attempt, 'refusals', j.refusals,
       'ready_at', j.ready_at, 'runner_id', j.runner_id, 'assigned_at', j.assigned_at, 'started_at', j.started_at,
       'completed_at', j.completed_at, 'spec', json(j.spec)))
     FROM wanted AS w CROSS JOIN jobs AS j ON j.id = w.id)),
@@ -74,6 +82,10 @@ SELECT json_object(
   'environments', json((SELECT json_group_array(json(n.value)) FROM (SELECT DISTINCT {ENVIRONMENT} AS value
     FROM pipeline_stages AS s CROSS JOIN deployment_environments AS v ON v.environment_name = s.deploy ->> '$.environment'
     WHERE t.is_whole AND s.execution_id = t.execution_id AND s.deploy IS NOT NULL) AS n)),
+  'handed_on', json((SELECT json_group_array(json_object('stage', s.stage_name, 'order', j.job_order,
+      'outputs', json(j.outputs)))
+    FROM jobs AS j INDEXED BY jobs_with_outputs CROSS JOIN pipeline_stages AS s ON s.id = j.stage_id
+    WHERE t.is_whole AND j.execution_id = t.execution_id AND j.outputs IS NOT NULL)),
   'facts', json((SELECT CASE WHEN NOT t.is_whole
       OR NOT EXISTS (SELECT 1 FROM quality_gate_evaluations AS g WHERE g.execution_id = t.execution_id)
     THEN '{}' ELSE (SELECT {FACTS}
@@ -122,8 +134,22 @@ SELECT COALESCE((SELECT version FROM subjects WHERE subject = 'pipeline:' || p.i
     WHERE pipeline_id = p.id AND status = 'running'),
   p.max_concurrent_executions,
   EXISTS (SELECT 1 FROM pipeline_executions WHERE pipeline_id = p.id AND status = 'queued'
-    AND reason IS NOT 'fork_approval')
+    AND reason IS NOT 'fork_approval' AND concurrency_key IS NULL)
 FROM pipeline_configurations AS p WHERE p.id = ?1";
+
+/// A concurrency group as a new execution depends on it.
+const GROUP_STATE: &str = "
+SELECT COALESCE((SELECT version FROM subjects WHERE subject = 'group:' || ?1), 0),
+  (SELECT count(*) FROM pipeline_executions INDEXED BY executions_running_in_group
+    WHERE concurrency_key = ?1 AND status = 'running'),
+  EXISTS (SELECT 1 FROM pipeline_executions INDEXED BY executions_queued_in_group
+    WHERE concurrency_key = ?1 AND status = 'queued' AND reason IS NOT 'fork_approval'),
+  (SELECT json_group_array(id) FROM (
+    SELECT id FROM (SELECT id FROM pipeline_executions INDEXED BY executions_running_in_group
+      WHERE concurrency_key = ?1 AND status = 'running'
+    UNION ALL SELECT id FROM pipeline_executions INDEXED BY executions_queued_in_group
+      WHERE concurrency_key = ?1 AND status = 'queued' AND reason IS NOT 'fork_approval')
+    ORDER BY id LIMIT 1000))";
 
 impl<C: Connection> Store<C> {
     /// The state of an execution (None: of the job's), as far as an event about `job` can touch it; with `whole`,
@@ -164,9 +190,40 @@ impl<C: Connection> Store<C> {
                 has_queue: r.integer(4)? != 0,
                 environments: vec![],
                 facts: Facts::default(),
+                group: None,
             })
         };
         rows.first().map(state).transpose()
+    }
+
+    /// A concurrency group, by its key among all repositories.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn group_state(&self, key: &str) -> Result<GroupState, StoreError> {
+        let rows = self.connection.query(GROUP_STATE, vec![key.into()]).await?;
+        let Some(r) = rows.first() else {
+            let key = key.to_owned();
+            return Ok(GroupState { key, version: 0, running: 0, has_queue: false, unfinished: vec![] });
+        };
+        Ok(GroupState {
+            key: key.to_owned(),
+            version: r.integer(0)?,
+            running: r.unsigned(1)?,
+            has_queue: r.integer(2)? != 0,
+            unfinished: r.json(3)?,
+        })
+    }
+
+    /// The jobs of the stage that a job is in, as far as adding others goes. To be read after the snapshot.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn jobs_beside(&self, job: JobId) -> Result<Vec<Present>, StoreError> {
+        let sql = "SELECT json_group_array(json_object('name', j.job_name, 'added_by', j.added_by))
+          FROM jobs AS j WHERE j.stage_id = (SELECT stage_id FROM jobs WHERE id = ?1)";
+        let rows = self.connection.query(sql, vec![id(job)]).await?;
+        Ok(rows.first().map(|r| r.json(0)).transpose()?.unwrap_or_default())
     }
 }
 

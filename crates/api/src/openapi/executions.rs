@@ -28,6 +28,7 @@ pub fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         approve(&execution),
         logs(schemas),
         events(schemas),
+        journal(schemas),
     ]
 }
 
@@ -105,7 +106,11 @@ fn status(schemas: &mut Schemas, execution: &Value) -> Operation {
 
 fn cancel(execution: &Value) -> Operation {
     Operation::new("post", "/api/v1/executions/{id}/cancel", "cancelExecution", TAG, "Cancel an execution")
-        .about("What waits never starts, and what runs is told to end. Takes no body.")
+        .about(
+            "What waits never starts, and what runs is told to end; then the stages that clean up run, and the execution \
+             is cancelled when they have ended. Takes no body.",
+        )
+        .query("force", json!({ "type": "boolean", "default": false }), "End what cleans up, too.")
         .success(200, "The cancelled execution.", [("execution", execution.clone())])
         .refuses(&[NOT_FOUND, ENDED, OVERTAKEN, HANDED_ON, DEVELOPER, TOKEN, STORE])
 }
@@ -155,6 +160,20 @@ fn logs(schemas: &mut Schemas) -> Operation {
         )
         .answers(200, "The lines, or the stream of them.", content)
         .refuses(&[QUERY, STREAM, NOT_FOUND, TOKEN, STORE])
+}
+
+fn journal(schemas: &mut Schemas) -> Operation {
+    let entry = schemas.answered::<view::JournalEntry>();
+    Operation::new("get", "/api/v1/executions/{id}/journal", "explainExecution", TAG, "Tell its whole story")
+        .about("Every change of it, the oldest first: when, by whom, why, and what it changed.")
+        .shared("Limit")
+        .query(
+            "after",
+            json!({ "type": "string", "pattern": "^[0-9]+$" }),
+            "What the page before gave as `next`.",
+        )
+        .success(200, "A page of entries.", [("entries", list_of(entry)), ("next", cursor())])
+        .refuses(&[QUERY, NOT_FOUND, TOKEN, STORE])
 }
 
 fn events(schemas: &mut Schemas) -> Operation {

@@ -13,6 +13,9 @@ use super::{Server, path_part};
 pub struct Arguments {
     /// The execution's id
     execution: String,
+    /// Also stop the stages that clean up
+    #[arg(long)]
+    force: bool,
     /// Print the server's answer as it is
     #[arg(long)]
     json: bool,
@@ -21,7 +24,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let path = format!("/api/v1/executions/{}/cancel", path_part(&arguments.execution));
+    let force = if arguments.force { "?force=true" } else { "" };
+    let path = format!("/api/v1/executions/{}/cancel{force}", path_part(&arguments.execution));
     let answer = arguments.server.client()?.post(&path, &json!({}))?;
     show(answer, arguments.json)
 }

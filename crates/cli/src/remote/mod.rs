@@ -5,6 +5,7 @@ pub mod approve;
 pub mod cancel;
 mod client;
 mod execution;
+pub mod explain;
 pub mod logs;
 pub mod override_gate;
 mod progress;

@@ -1,4 +1,4 @@
-//! `penstock retry`: runs again what failed, or everything.
+//! `penstock retry`: runs again what failed, what comes from a stage on, or everything.
 
 use std::process::ExitCode;
 
@@ -16,6 +16,9 @@ pub struct Arguments {
     /// Also run again what succeeded
     #[arg(long)]
     all: bool,
+    /// Run this stage again, and all that depends on it
+    #[arg(long, value_name = "STAGE", conflicts_with = "all")]
+    from: Option<String>,
     /// Print the server's answer as it is
     #[arg(long)]
     json: bool,
@@ -25,7 +28,10 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let path = format!("/api/v1/executions/{}/retry", path_part(&arguments.execution));
-    let only = if arguments.all { "all" } else { "failed" };
-    let answer = arguments.server.client()?.post(&path, &json!({ "only": only }))?;
+    let asked = match &arguments.from {
+        Some(stage) => json!({ "from_stage": stage }),
+        None => json!({ "only": if arguments.all { "all" } else { "failed" } }),
+    };
+    let answer = arguments.server.client()?.post(&path, &asked)?;
     show(answer, arguments.json)
 }

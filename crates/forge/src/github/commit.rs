@@ -1,4 +1,5 @@
-//! `GET /repos/{owner}/{repo}/commits/tags/{tag}`: the commit that a tag leads to, through annotated tags too.
+//! `GET /repos/{owner}/{repo}/commits/{tags|heads}/{name}`: the commit that a tag leads to, through annotated tags too,
+//! or the newest of a branch.
 
 use http::Method;
 use serde::Deserialize;
@@ -12,12 +13,22 @@ use crate::request::{RequestError, RequestSpec, encode_path};
 /// # Errors
 /// [`RequestError`], where base, repository or tag can't be named.
 pub fn commit_request(api_url: &str, full_name: &str, tag: &str) -> Result<RequestSpec, RequestError> {
-    let tag = encode_path(tag).ok_or_else(|| RequestError::Path(tag.to_owned()))?;
-    let url = format!("{}/commits/tags/{tag}", repository_url(api_url, full_name)?);
+    request(api_url, full_name, "tags", tag)
+}
+
+/// # Errors
+/// [`RequestError`], where base, repository or branch can't be named.
+pub fn head_request(api_url: &str, full_name: &str, branch: &str) -> Result<RequestSpec, RequestError> {
+    request(api_url, full_name, "heads", branch)
+}
+
+fn request(api_url: &str, full_name: &str, kind: &str, name: &str) -> Result<RequestSpec, RequestError> {
+    let name = encode_path(name).ok_or_else(|| RequestError::Path(name.to_owned()))?;
+    let url = format!("{}/commits/{kind}/{name}", repository_url(api_url, full_name)?);
     Ok(with_headers(Method::GET, url, "application/vnd.github+json"))
 }
 
-/// Reads the answer to [`commit_request`].
+/// Reads the answer to [`commit_request`] and to [`head_request`].
 ///
 /// # Errors
 /// [`ParseError`], where it is no commit.

@@ -4,7 +4,7 @@ use penstock_domain::{ApprovalId, DeploymentId, ExecutionId, GateId, JobId, Stag
 use penstock_engine::{Event, Refusal, Snapshot, Voter, rerun, roll_back};
 use penstock_testkit::database::{Database, now_or_never};
 
-use crate::world::{World, cause};
+use crate::world::{CANCEL, World, cause};
 
 const GATED: &str = "
 name: gated
@@ -157,7 +157,7 @@ fn an_override_is_kept_with_who_and_why_and_the_retry_goes_on_behind_it() {
     assert_eq!(world.tell(Some(id), None, &event), Err(Refusal::AlreadyEnded("overridden")));
     assert!(world.picture(id).contains("#1 failed"), "what has ended stays ended");
     let past = now_or_never(world.store.planned_work(id)).unwrap().unwrap();
-    let work = rerun(past.stages, past.timeout_ms, true).unwrap();
+    let work = rerun(past.stages, past.timeout_ms, &penstock_engine::Scope::Failed).unwrap();
     let carried: Vec<_> =
         work.stages.iter().flat_map(|s| s.jobs.iter().filter_map(|j| j.carried_from)).collect();
     let facts = now_or_never(world.store.facts_of(&carried)).unwrap();
@@ -166,7 +166,7 @@ fn an_override_is_kept_with_who_and_why_and_the_retry_goes_on_behind_it() {
     let context = whole(&world, id).execution.context;
     let origin = penstock_engine::Origin::default();
     let again =
-        world.launch(penstock_engine::NewExecution { origin, context, work, concurrency_limit: None });
+        world.launch(penstock_engine::NewExecution { origin, context, work, admission: Default::default() });
     world.run_to_the_end();
     let picture = world.picture(again);
     assert!(picture.contains("#2 succeeded"), "{picture}");
@@ -254,7 +254,7 @@ fn a_no_ends_it_and_so_does_silence_and_so_does_a_cancel() {
 
     world.pass(1000);
     let id = world.start(&deploys("3"));
-    world.tell(Some(id), None, &Event::Cancel).unwrap();
+    world.tell(Some(id), None, &CANCEL).unwrap();
     let late = Event::Approve { approval: approval(&world), voter: voter("grace"), notes: None };
     assert_eq!(world.tell(Some(id), None, &late), Err(Refusal::AlreadyEnded("expired")));
     assert_eq!(state(&world), "1 failed; 2 failed; 3 failed");
@@ -367,7 +367,7 @@ fn two_that_were_decided_on_a_free_environment_do_not_both_get_it() {
         .execute("UPDATE pipeline_configurations SET max_concurrent_executions = 9", [])
         .unwrap();
     let two = world.start(&CHECKED_BY_NOBODY.replace("VERSION", "2"));
-    world.tell(Some(blocker), None, &Event::Cancel).unwrap();
+    world.tell(Some(blocker), None, &CANCEL).unwrap();
     let decisions = [one, two].map(|id| {
         let snapshot = whole(&world, id);
         let stage = snapshot.stages[0].id;
@@ -446,7 +446,7 @@ fn an_environment_that_was_switched_off_meanwhile_is_not_kept_for_a_rollback() {
             ..whole(&world, bad).execution.context
         },
         work: penstock_engine::Work::Rerun(penstock_engine::bring_back(stage, past.timeout_ms)),
-        concurrency_limit: None,
+        admission: Default::default(),
     });
     assert!(world.picture(id).contains("is not active"), "{}", world.picture(id));
     assert_eq!(

@@ -1,10 +1,10 @@
 //! One INSERT a change: guarded, whole, and the only way.
 
-use penstock_engine::{Event, decide};
+use penstock_engine::decide;
 use penstock_store::{MIGRATIONS, StoreError, statements};
 use penstock_testkit::database::{Database, migrated, now_or_never};
 
-use crate::world::{SMALL, World};
+use crate::world::{CANCEL, SMALL, World};
 
 #[test]
 fn of_two_decisions_on_one_state_the_second_is_a_conflict_and_changes_nothing() {
@@ -12,8 +12,8 @@ fn of_two_decisions_on_one_state_the_second_is_a_conflict_and_changes_nothing() 
     let world = World::new(&database);
     let id = world.start(SMALL);
     let snapshot = now_or_never(world.store.snapshot(Some(id), None, true)).unwrap().unwrap();
-    let one = decide(snapshot.clone(), &Event::Cancel, &world.moment()).unwrap();
-    let two = decide(snapshot, &Event::ExecutionDeadline, &world.moment()).unwrap();
+    let one = decide(snapshot.clone(), &CANCEL, &world.moment()).unwrap();
+    let two = decide(snapshot, &penstock_engine::Event::ExecutionDeadline, &world.moment()).unwrap();
     world.commit(id, &one).unwrap();
     let picture = world.picture(id);
     assert!(matches!(world.commit(id, &two), Err(StoreError::Conflict)));
@@ -25,18 +25,10 @@ fn a_guard_on_another_subject_is_held_too() {
     let database = Database::in_memory();
     let world = World::new(&database);
     let state = now_or_never(world.store.pipeline_state(world.pipeline)).unwrap().unwrap();
-    let context = penstock_engine::ExecutionContext {
-        run: world.run_context(),
-        target: None,
-        variables: Default::default(),
-        from_fork: false,
-        authors: vec![],
-        commit_at: None,
-        takes_back: None,
-    };
+    let context = penstock_engine::ExecutionContext::of(world.run_context());
     let work = penstock_engine::Work::Broken { error_details: "no".into() };
-    let new =
-        penstock_engine::NewExecution { origin: Default::default(), context, work, concurrency_limit: None };
+    let (origin, admission) = Default::default();
+    let new = penstock_engine::NewExecution { origin, context, work, admission };
     let (a, first) = penstock_engine::create(new.clone(), &state, &world.moment()).unwrap();
     let (b, second) = penstock_engine::create(new, &state, &world.moment()).unwrap();
     world.commit(a, &first).unwrap();
@@ -49,7 +41,7 @@ fn a_lost_connection_leaves_all_of_a_change_or_nothing() {
     let world = World::new(&database);
     let id = world.start(SMALL);
     let snapshot = now_or_never(world.store.snapshot(Some(id), None, true)).unwrap().unwrap();
-    let decision = decide(snapshot, &Event::Cancel, &world.moment()).unwrap();
+    let decision = decide(snapshot, &CANCEL, &world.moment()).unwrap();
     let picture = world.picture(id);
     database.fail_after(0);
     assert!(world.commit(id, &decision).is_err());

@@ -5,7 +5,7 @@ use penstock_domain::{ExecutionStatus, Reason, WorkStatus};
 use penstock_engine::{Event, Refusal, Unreachable};
 use penstock_testkit::database::Database;
 
-use crate::world::{SMALL, World};
+use crate::world::{CANCEL, SMALL, World};
 
 const DIAMOND: &str = "
 name: diamond
@@ -203,7 +203,7 @@ fn a_success_that_the_steps_do_not_bear_out_is_none() {
     let id = world.start(SMALL);
     let job = world.assign_all()[0];
     let (at, status) = (world.now(), WorkStatus::Succeeded);
-    let lie = penstock_engine::JobReport::JobFinished { at, status, reason: None, message: None };
+    let lie = penstock_engine::JobReport::JobFinished { at, status, reason: None, message: None, outputs: Default::default() };
     world.report(job, 1, vec![lie]).unwrap();
     assert_eq!(world.status(id), ExecutionStatus::Failed);
 }
@@ -214,10 +214,10 @@ fn a_cancel_ends_what_runs_and_what_waits() {
     let world = World::new(&database);
     let id = world.start(DIAMOND);
     let build = world.assign_all()[0];
-    let changes = world.tell(Some(id), None, &Event::Cancel).unwrap();
+    let changes = world.tell(Some(id), None, &CANCEL).unwrap();
     assert_eq!(changes.outbox.len(), 1, "the runner is told");
     assert_eq!(world.finish(build, 1, WorkStatus::Succeeded), Err(Refusal::LeaseExpired));
-    assert_eq!(world.tell(Some(id), None, &Event::Cancel), Err(Refusal::AlreadyEnded("cancelled")));
+    assert_eq!(world.tell(Some(id), None, &CANCEL), Err(Refusal::AlreadyEnded("cancelled")));
     assert_eq!(world.count("SELECT count(*) FROM jobs WHERE status <> 'cancelled'"), 0);
     assert_eq!(world.count("SELECT count(*) FROM steps WHERE status <> 'cancelled'"), 0);
     assert_eq!(world.count("SELECT count(*) FROM timers"), 0);
@@ -252,7 +252,7 @@ fn more_executions_than_the_limit_queue_and_are_let_in_by_age() {
     let second = world.start(SMALL);
     let third = world.start(SMALL);
     assert_eq!(world.status(third), ExecutionStatus::Queued);
-    world.tell(Some(first), None, &Event::Cancel).unwrap();
+    world.tell(Some(first), None, &CANCEL).unwrap();
     let admissible = penstock_testkit::database::now_or_never(world.store.admissible(10)).unwrap();
     assert_eq!(admissible.iter().map(|a| a.execution).collect::<Vec<_>>(), [third]);
     world.tell(Some(third), None, &Event::Admit).unwrap();

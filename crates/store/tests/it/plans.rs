@@ -213,6 +213,7 @@ fn steps_of_one_change(jobs: usize) -> i32 {
         status: WorkStatus::Succeeded,
         reason: None,
         message: None,
+        outputs: Default::default(),
     };
     let report = penstock_engine::RunnerReport {
         job: first,

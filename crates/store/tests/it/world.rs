@@ -5,12 +5,15 @@ use std::cell::Cell;
 use penstock_api::view;
 use penstock_domain::{ExecutionId, ExecutionStatus, JobId, PipelineId, RunnerId, Timestamp, WorkStatus};
 use penstock_engine::{
-    Changes, Decision, Event, ExecutionContext, JobReport, Moment, NewExecution, Origin, Refusal,
-    RunnerReport, Work, create, decide,
+    Admission, Changes, Decision, Event, ExecutionContext, Group, JobReport, Moment, NewExecution, Origin,
+    Refusal, RunnerReport, Work, create, decide,
 };
 use penstock_pipeline::{RunContext, parse, plan};
 use penstock_store::{Cause, Entry, Pipeline, Runner, Store, StoreError};
 use penstock_testkit::database::{Database, migrated, now_or_never};
+
+pub const CANCEL: Event =
+    Event::Cancel { reason: penstock_domain::Reason::CancelledByUser, force: false };
 
 pub struct World<'a> {
     pub store: Store<&'a Database>,
@@ -36,7 +39,7 @@ impl<'a> World<'a> {
             now: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),
         };
-        now_or_never(world.store.save_pipeline(&world.pipeline_row(), 0, &cause(), world.now())).unwrap();
+        now_or_never(world.store.save_pipeline(&world.pipeline_row(), None, 0, &cause(), world.now())).unwrap();
         world.register(10);
         world
     }
@@ -112,6 +115,9 @@ impl<'a> World<'a> {
             pipeline_name: "web".into(),
             number: 0,
             variables: std::collections::BTreeMap::new(),
+            inputs: std::collections::BTreeMap::new(),
+            changed_paths: None,
+            event_name: None,
         }
     }
 
@@ -120,25 +126,29 @@ impl<'a> World<'a> {
         let parsed = parse(text);
         assert_eq!(parsed.errors().map(|d| d.message.clone()).collect::<Vec<_>>(), Vec::<String>::new());
         let planned = plan(&parsed.definition.unwrap(), &self.run_context()).unwrap();
-        let context = ExecutionContext {
-            run: self.run_context(),
-            target: None,
-            variables: Default::default(),
-            from_fork: false,
-            authors: vec!["ada".into()],
-            commit_at: None,
-            takes_back: None,
-        };
+        let context =
+            ExecutionContext { authors: vec!["ada".into()], ..ExecutionContext::of(self.run_context()) };
+        let group = planned.concurrency.as_ref().map(|c| Group {
+            name: c.group.clone(),
+            key: format!("git.example/a/b#{}", c.group),
+            limit: c.limit,
+            cancel_in_progress: c.cancel_in_progress,
+        });
+        let admission =
+            Admission { own_limit: planned.max_concurrent, group, priority: planned.priority };
         self.launch(NewExecution {
             origin: Origin::default(),
             context,
             work: Work::Plan(planned),
-            concurrency_limit: None,
+            admission,
         })
     }
 
     pub fn launch(&self, new: NewExecution) -> ExecutionId {
         let mut state = now_or_never(self.store.pipeline_state(self.pipeline)).unwrap().unwrap();
+        if let Some(group) = &new.admission.group {
+            state.group = Some(now_or_never(self.store.group_state(&group.key)).unwrap());
+        }
         let names: Vec<_> = self.environments.borrow().iter().cloned().collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         state.environments = now_or_never(self.store.environments_of(self.pipeline, &names)).unwrap();
@@ -196,6 +206,17 @@ impl<'a> World<'a> {
 
     /// The runner runs all steps of the job, the last one with this end.
     pub fn finish(&self, job: JobId, attempt: u32, status: WorkStatus) -> Result<Changes, Refusal> {
+        self.finish_with(job, attempt, status, &[])
+    }
+
+    /// The same, handing these outputs on.
+    pub fn finish_with(
+        &self,
+        job: JobId,
+        attempt: u32,
+        status: WorkStatus,
+        outputs: &[(&str, &str)],
+    ) -> Result<Changes, Refusal> {
         let at = self.now();
         let snapshot = now_or_never(self.store.snapshot(None, Some(job), false)).unwrap().unwrap();
         let last = snapshot.steps.len() as u32 - 1;
@@ -214,7 +235,8 @@ impl<'a> World<'a> {
             });
         }
         let reason = (status == WorkStatus::Failed).then_some(penstock_domain::Reason::ExitCode);
-        reports.push(JobReport::JobFinished { at, status, reason, message: None });
+        let outputs = outputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        reports.push(JobReport::JobFinished { at, status, reason, message: None, outputs });
         self.report(job, attempt, reports)
     }
 
@@ -229,6 +251,29 @@ impl<'a> World<'a> {
                 let attempt = self.attempt(job);
                 self.finish(job, attempt, WorkStatus::Succeeded).unwrap();
             }
+        }
+    }
+
+    /// The job of this name that runs.
+    pub fn running(&self, name: &str) -> JobId {
+        let sql = "SELECT id FROM jobs WHERE job_name = ?1 AND status = 'running'";
+        let id: String = self.database.raw().query_row(sql, [name], |r| r.get(0)).unwrap();
+        id.parse().unwrap()
+    }
+
+    /// Begins what waits in queues and has room, until nothing more does.
+    pub fn admit(&self) -> Vec<ExecutionId> {
+        let mut admitted = vec![];
+        loop {
+            let found = now_or_never(self.store.admissible(50)).unwrap();
+            let Some(first) = found.first() else { return admitted };
+            let mut state = now_or_never(self.store.pipeline_state(first.pipeline)).unwrap().unwrap();
+            if let Some(group) = &first.admission.group {
+                state.group = Some(now_or_never(self.store.group_state(&group.key)).unwrap());
+            }
+            assert!(state.has_room(&first.admission), "what is found has room");
+            self.tell(Some(first.execution), None, &Event::Admit).unwrap();
+            admitted.push(first.execution);
         }
     }
 

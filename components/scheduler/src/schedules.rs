@@ -1,0 +1,179 @@
+//! What the clock starts: schedules whose time has come, and which of them a pipeline has.
+//!
+//! The execution and the schedule's next time are one commit, guarded by the schedule's version: of two that find it
+//! due, one starts it.
+
+use penstock_api::internal::FromForge;
+use penstock_domain::TriggerEvent;
+use penstock_engine::{Changes, Origin, StatusTarget, schedules};
+use penstock_guest::{Failure, Level, Platform, log, moment};
+use penstock_pipeline::{RunContext, Schedule, parse};
+use penstock_store::{Cause, DueSchedule, Entry, Pipeline, StoreError};
+
+use crate::definition::{branch_head, definition};
+use crate::launch::{Launch, Launched, Order};
+use crate::scheduler::Scheduler;
+
+/// Started in one tick.
+const BATCH: u32 = 50;
+/// Where neither the schedule nor the forge says which branch.
+const DEFAULT_BRANCH: &str = "main";
+/// However late a time is looked at again, what it started stands.
+const FOR_EVER_MS: i64 = 100 * 365 * 24 * 3_600_000;
+
+/// What becomes of a due time.
+enum Due {
+    /// It has started an execution, and was put off with it.
+    Done,
+    /// It starts nothing, for this reason.
+    Nothing(String),
+    /// It is looked at again at the next tick.
+    Later,
+}
+
+impl<P: Platform> Scheduler<P> {
+    /// # Errors
+    /// As the store.
+    pub async fn start_scheduled(&self) -> Result<(), Failure> {
+        for due in self.store.due_schedules(self.platform.now(), BATCH).await? {
+            let outcome = match self.start_due(&due).await {
+                Ok(outcome) => outcome,
+                Err(failure) => {
+                    log(Level::Warn, "-", &format!("a schedule is left for the next time: {failure:?}"));
+                    continue;
+                }
+            };
+            if let Due::Nothing(why) = outcome {
+                self.put_off(&due, &why).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_due(&self, due: &DueSchedule) -> Result<Due, Failure> {
+        let now = self.platform.now();
+        let row = &due.row;
+        if !row.is_worth_running(now) {
+            return Ok(Due::Nothing("missed".to_owned()));
+        }
+        let Some(pipeline) = self.store.pipeline(row.pipeline_id).await? else {
+            return Ok(Due::Nothing("its pipeline was deleted".to_owned()));
+        };
+        let forge = pipeline.forge.clone().zip(pipeline.forge_repository.clone());
+        let branch = row.schedule.branch.clone().unwrap_or_else(|| DEFAULT_BRANCH.to_owned());
+        let commit_sha = match &forge {
+            None => None,
+            Some((forge, repository)) => match branch_head(&self.platform, forge, repository, &branch).await {
+                FromForge::Found { value } => Some(value.sha),
+                FromForge::NotFound => return Ok(Due::Nothing(format!("there is no branch {branch}"))),
+                FromForge::Failed { why } => return Ok(Due::Nothing(why)),
+                FromForge::Later { .. } => return Ok(Due::Later),
+            },
+        };
+        let launch = launch(&pipeline, due, branch, commit_sha);
+        let named = forge.as_ref().map(|(forge, repository)| (forge.as_str(), repository.as_str()));
+        let text = match definition(&self.platform, &pipeline, named, launch.run.commit_sha.as_deref()).await {
+            FromForge::Found { value } => value,
+            FromForge::NotFound => return Ok(Due::Nothing("the commit has no pipeline file".to_owned())),
+            FromForge::Failed { why } => return Ok(Due::Nothing(why)),
+            FromForge::Later { .. } => return Ok(Due::Later),
+        };
+        match launch.order(&text) {
+            Ok((launch, order)) => self.commit_due(due, &launch, &order).await,
+            Err(why) => Ok(Due::Nothing(why.to_string())),
+        }
+    }
+
+    async fn commit_due(
+        &self,
+        due: &DueSchedule,
+        launch: &Launch<'_>,
+        order: &Order,
+    ) -> Result<Due, Failure> {
+        let advanced = due.row.advanced(self.platform.now());
+        let complete = |_, changes: &mut Changes| {
+            changes.guards.push(due.row.guard(due.version));
+            changes.schedules.push(advanced.clone());
+        };
+        match self.launch(launch, order, complete).await? {
+            Launched::Started(_, changes) => {
+                self.follow(&changes);
+                Ok(Due::Done)
+            }
+            Launched::Already(_) => Ok(Due::Nothing("started before".to_owned())),
+            Launched::NotAdmitted(why) => Ok(Due::Nothing(why)),
+        }
+    }
+
+    /// The schedule's next time comes; why this one came to nothing is in the journal.
+    async fn put_off(&self, due: &DueSchedule, why: &str) -> Result<(), Failure> {
+        let now = self.platform.now();
+        let change = Changes { schedules: vec![due.row.advanced(now)], ..Changes::default() };
+        let by = Cause::new("clock", format!("schedule: {why}"));
+        let entry = Entry { subject: due.row.subject(), expect: due.version, change: &change };
+        match self.store.commit(&entry, &by, now).await {
+            // Somebody else has.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The default branch's file says which schedules a pipeline has whose definition lies in the repository.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn keep_schedules(&self, pipeline: &Pipeline, text: &str) -> Result<(), Failure> {
+        let Some(definition) = parse(text).definition else { return Ok(()) };
+        let wanted = &definition.triggers.schedule;
+        // The version first: of two that see different files, the later one wins.
+        let subject = format!("schedules:{}", pipeline.view.id);
+        let expect = self.store.version(&subject).await?;
+        let present = self.store.schedules_of(pipeline.view.id).await?;
+        let present: Vec<&Schedule> = present.iter().map(|row| &row.schedule).collect();
+        if present.len() == wanted.len() && wanted.iter().all(|schedule| present.contains(&schedule)) {
+            return Ok(());
+        }
+        let at = moment(&self.platform);
+        let change = schedules(pipeline.view.id, wanted, &at);
+        let by = Cause::new("scheduler", "keep_schedules");
+        match self.store.commit(&Entry { subject, expect, change: &change }, &by, at.now).await {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+fn launch<'a>(
+    pipeline: &'a Pipeline,
+    due: &DueSchedule,
+    branch: String,
+    commit_sha: Option<String>,
+) -> Launch<'a> {
+    let row = &due.row;
+    let forge = pipeline.forge.clone().zip(pipeline.forge_repository.clone());
+    let target = forge.zip(commit_sha.clone()).map(|((forge, repository), commit_sha)| StatusTarget {
+        forge,
+        repository,
+        commit_sha,
+    });
+    let at = row.next_at.map(|at| at.to_string()).unwrap_or_default();
+    let by = Launch::of(pipeline, Cause::new("clock", "schedule"));
+    Launch {
+        origin: Origin {
+            event_key: Some(format!("schedule:{}:{at}", row.id)),
+            trigger_user: Some("schedule".to_owned()),
+            is_let_go: true,
+            ..Origin::default()
+        },
+        run: RunContext {
+            branch,
+            event: TriggerEvent::Schedule,
+            commit_sha,
+            variables: row.schedule.parameters.clone(),
+            ..by.run.clone()
+        },
+        target,
+        window_ms: FOR_EVER_MS,
+        ..by
+    }
+}

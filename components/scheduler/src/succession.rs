@@ -1,0 +1,157 @@
+//! What one execution is to another: the newer one of a concurrency group takes the older one's place, and one that
+//! has ended starts the pipeline that comes after it.
+
+use std::collections::BTreeMap;
+
+use penstock_api::internal::FromForge;
+use penstock_domain::{OutboxId, Reason, TriggerEvent};
+use penstock_engine::{Event, MAX_CHAIN, Origin, StatusTarget, SuccessorDue, SupersedeDue};
+use penstock_guest::{Decided, Failure, Platform, commit_event};
+use penstock_pipeline::RunContext;
+use penstock_store::{Cause, Pipeline};
+
+use crate::definition::definition;
+use crate::launch::{Inherited, Launch, Launched};
+use crate::scheduler::Scheduler;
+
+/// However late an effect is told again, what it started stands.
+const FOR_EVER_MS: i64 = 100 * 365 * 24 * 3_600_000;
+
+/// Ends the older execution, unless it has ended.
+pub async fn supersede<P: Platform>(
+    scheduler: &Scheduler<P>,
+    id: OutboxId,
+    due: &SupersedeDue,
+) -> Result<(), Failure> {
+    let event = Event::Cancel { reason: Reason::Superseded, force: false };
+    let by = Cause::new(format!("execution:{}", due.by), "supersede");
+    let older = Some(due.execution_id);
+    let outcome = match commit_event(&scheduler.platform, &scheduler.store, older, None, &event, &by).await? {
+        Decided::Committed(changes) => {
+            scheduler.follow(&changes);
+            "superseded"
+        }
+        Decided::Nothing | Decided::Refused(_) | Decided::Unknown => "had ended",
+    };
+    Ok(scheduler.store.finish_effect(id, outcome, scheduler.platform.now()).await?)
+}
+
+/// Starts the pipeline that comes after an execution. Done twice, it is the same one.
+pub async fn start_successor<P: Platform>(
+    scheduler: &Scheduler<P>,
+    id: OutboxId,
+    due: &SuccessorDue,
+) -> Result<(), Failure> {
+    let now = scheduler.platform.now();
+    let outcome = match start(scheduler, id, due).await? {
+        Started::As(outcome) => outcome,
+        Started::Later { seconds, why } => {
+            let again = now.plus_ms(i64::from(seconds) * 1000);
+            return Ok(scheduler.store.postpone_effect(id, again, &why).await?);
+        }
+    };
+    Ok(scheduler.store.finish_effect(id, &outcome, now).await?)
+}
+
+enum Started {
+    /// Also where it was refused, with the reason.
+    As(String),
+    Later {
+        seconds: u32,
+        why: String,
+    },
+}
+
+async fn start<P: Platform>(
+    scheduler: &Scheduler<P>,
+    id: OutboxId,
+    due: &SuccessorDue,
+) -> Result<Started, Failure> {
+    let refused = |why: String| Ok(Started::As(format!("refused: {why}")));
+    let Some(pipeline) = scheduler.store.pipeline_by_name(&due.pipeline).await? else {
+        return refused(format!("there is no pipeline `{}`", due.pipeline));
+    };
+    if !pipeline.view.is_active {
+        return refused(format!("the pipeline `{}` is not active", due.pipeline));
+    }
+    if due.chain.contains(&pipeline.view.id) {
+        return refused(format!("`{}` led here itself: pipelines can't start each other in a circle", due.pipeline));
+    }
+    if due.chain.len() >= MAX_CHAIN {
+        return refused(format!("at most {MAX_CHAIN} pipelines can follow each other"));
+    }
+    let after = scheduler.store.pipeline_of(due.after).await?;
+    let is_same_repository = match after {
+        Some(after) => {
+            let after = scheduler.store.pipeline(after).await?;
+            after.is_some_and(|a| a.repository_key == pipeline.repository_key)
+        }
+        None => false,
+    };
+    let launch = launch(&pipeline, id, due, is_same_repository);
+    let forge = pipeline.forge.as_deref().zip(pipeline.forge_repository.as_deref());
+    let text = match definition(&scheduler.platform, &pipeline, forge, launch.run.commit_sha.as_deref()).await {
+        FromForge::Found { value } => value,
+        FromForge::NotFound => return refused("the commit has no pipeline file".to_owned()),
+        FromForge::Failed { why } => return refused(why),
+        FromForge::Later { seconds, why } => return Ok(Started::Later { seconds, why }),
+    };
+    let (launch, order) = match launch.order(&text) {
+        Ok(ordered) => ordered,
+        Err(why) => return refused(why.to_string()),
+    };
+    match scheduler.launch(&launch, &order, |_, _| {}).await? {
+        Launched::Started(started, changes) => {
+            scheduler.follow(&changes);
+            Ok(Started::As(format!("started {started}")))
+        }
+        Launched::Already(started) => Ok(Started::As(format!("started {started} before"))),
+        Launched::NotAdmitted(why) => refused(why),
+    }
+}
+
+fn launch<'a>(
+    pipeline: &'a Pipeline,
+    id: OutboxId,
+    due: &SuccessorDue,
+    is_same_repository: bool,
+) -> Launch<'a> {
+    // Another repository has other commits.
+    let commit_sha = due.commit_sha.clone().filter(|_| is_same_repository);
+    let forge = pipeline.forge.clone().zip(pipeline.forge_repository.clone());
+    let target = forge.zip(commit_sha.clone()).map(|((forge, repository), commit_sha)| StatusTarget {
+        forge,
+        repository,
+        commit_sha,
+    });
+    let by = format!("{} #{}", due.after_pipeline, due.after_number);
+    Launch {
+        origin: Origin {
+            event_key: Some(format!("then:{id}")),
+            trigger_user: Some(by.clone()),
+            is_let_go: true,
+            ..Origin::default()
+        },
+        run: RunContext {
+            branch: due.branch.clone(),
+            tag: None,
+            event: TriggerEvent::Webhook,
+            commit_sha,
+            commit_message: String::new(),
+            author: String::new(),
+            repository_url: pipeline.view.repository_url.clone(),
+            pipeline_name: pipeline.view.pipeline_name.clone(),
+            number: 0,
+            variables: due.parameters.clone(),
+            inputs: BTreeMap::new(),
+            changed_paths: None,
+            event_name: Some(due.after_pipeline.clone()),
+        },
+        target,
+        authors: due.authors.clone(),
+        inherited: Inherited { chain: due.chain.clone(), ..Inherited::default() },
+        is_chosen: true,
+        window_ms: FOR_EVER_MS,
+        ..Launch::of(pipeline, Cause::new(format!("execution:{}", due.after), "then"))
+    }
+}
