@@ -33,11 +33,14 @@ mod diagnostic;
 mod duration;
 mod expression;
 mod glob;
+mod input;
 pub mod limits;
 mod lower;
+mod matrix;
 mod plan;
 mod planner;
 mod retry;
+mod schedule;
 mod suggest;
 mod template;
 mod tree;
@@ -53,12 +56,14 @@ pub use expression::{
     ExpressionError, Facts, StepFact, StepFacts, evaluate, fill_late, fill_text, may_start, may_step_run,
 };
 pub use glob::{BadPattern, Patterns};
-pub use lower::{parse, parse_jobs};
+pub use input::InputProblem;
+pub use lower::{ActionInput, LocalAction, parse, parse_action, parse_jobs};
 pub use plan::{
     HealthCheck, Late, OFF, Outputs, Plan, PlannedConcurrency, PlannedDeploy, PlannedGate, PlannedJob,
     PlannedStage, PlannedStep, PlannedSuccessor, ReportRequest, RunContext, Scalar, Siblings,
 };
 pub use planner::{plan, plan_jobs};
 pub use retry::RetryPolicy;
+pub use schedule::{Missed, missed, next_run};
 pub use template::Template;
 pub use trigger::{BranchFilter, Refusal, Schedule, Trigger, Triggers};

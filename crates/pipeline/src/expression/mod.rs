@@ -168,8 +168,8 @@ pub fn fill_late(
 }
 
 /// Answers an `if` without facts about other work.
-pub(crate) fn evaluate_early(condition: &str, known: &Known<'_>) -> Result<bool, ExpressionError> {
-    condition_of(&syntax::parse(condition)?, known)
+pub(crate) fn evaluate_early(expression: &IdedExpr, known: &Known<'_>) -> Result<bool, ExpressionError> {
+    condition_of(expression, known)
 }
 
 /// What `${{ source }}` stands for.
