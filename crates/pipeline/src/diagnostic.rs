@@ -213,6 +213,11 @@ impl Diagnostics {
         Hint(self.found.last_mut())
     }
 
+    /// How many there are so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity == Severity::Error)
     }

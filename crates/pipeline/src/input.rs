@@ -16,6 +16,9 @@ pub struct InputProblem {
     pub message: String,
 }
 
+/// What goes into [`RunContext::variables`], and into [`RunContext::inputs`].
+pub type GivenInputs = (BTreeMap<String, String>, BTreeMap<String, Scalar>);
+
 impl InputKind {
     /// Whatever has this kind, for where nothing was given.
     pub(crate) fn empty(&self) -> Scalar {
@@ -83,10 +86,7 @@ impl Definition {
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the names.
-    pub fn check_inputs(
-        &self,
-        given: &BTreeMap<String, String>,
-    ) -> Result<(BTreeMap<String, String>, BTreeMap<String, Scalar>), Vec<InputProblem>> {
+    pub fn check_inputs(&self, given: &BTreeMap<String, String>) -> Result<GivenInputs, Vec<InputProblem>> {
         if self.inputs.is_empty() {
             return Ok((given.clone(), BTreeMap::new()));
         }

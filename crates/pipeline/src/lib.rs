@@ -53,10 +53,11 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Parsed, ParsedJobs, Severity, Source, code};
 pub use expression::{
-    ExpressionError, Facts, StepFact, StepFacts, evaluate, fill_late, fill_text, may_start, may_step_run,
+    ExpressionError, Facts, StepFact, StepFacts, evaluate, fill_late, fill_parameters, fill_text,
+    fill_version, may_start, may_step_run,
 };
 pub use glob::{BadPattern, Patterns};
-pub use input::InputProblem;
+pub use input::{GivenInputs, InputProblem};
 pub use lower::{ActionInput, LocalAction, parse, parse_action, parse_jobs};
 pub use plan::{
     HealthCheck, Late, OFF, Outputs, Plan, PlannedConcurrency, PlannedDeploy, PlannedGate, PlannedJob,

@@ -85,12 +85,12 @@ fn input(reader: &mut Reader<'_>, parent: &At<'_>, key: &Key, node: &Node) -> Op
     Some(input)
 }
 
-/// Why this can't be the name of an input, which is one of a variable, too.
-pub(crate) fn objection_to(name: &str) -> Option<String> {
+/// Why this can't be the name of an input or a parameter, which is one of a variable, too.
+pub(super) fn objection_to(name: &str) -> Option<String> {
     if let Err(message) = check_variable_name(name) {
         return Some(message);
     }
-    commands(name).then(|| format!("`{name}` would change what runs, which an input can't"))
+    commands(name).then(|| format!("`{name}` would change what runs, which a parameter can't"))
 }
 
 fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>) -> InputKind {

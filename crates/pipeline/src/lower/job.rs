@@ -266,9 +266,14 @@ fn labels(reader: &mut Reader<'_>, at: At<'_>, matrix: Option<&Matrix>, scope: &
     let hint = "write a label or a list, such as `[linux, gpu]`";
     let mut labels: Vec<String> = vec![];
     for (at, label) in reader.words(&at, "`runs_on`", MAX_LABELS, hint) {
+        let before = reader.out.count();
         let wrong = match matrix.filter(|_| has_expressions(label)) {
             Some(matrix) => {
                 template(reader, &at, Site::Label, scope);
+                // What can't be filled in is no label, and is told already.
+                if reader.out.count() > before {
+                    continue;
+                }
                 let filled = matrix.combinations.iter().filter_map(|one| fill(label, &values(one)).ok());
                 filled.map(|label| label.trim().to_owned()).find(|label| !is_label(label))
             }

@@ -35,7 +35,8 @@ pub(super) fn matrix(reader: &mut Reader<'_>, at: At<'_>) -> Option<Matrix> {
     exclude(reader, &axes, &mut combinations, &excluded);
     include(reader, &axes, &mut combinations, &included);
     check_variables(reader, &at, &combinations);
-    if combinations.is_empty() {
+    let written = at.entries().unwrap_or_default().iter().filter(|(key, _)| is_axis(&key.text)).count();
+    if combinations.is_empty() && axes.len() == written {
         let message = "the matrix has no combination, so that there is no job";
         reader.error(&at, code::MISSING_FIELD, message).hint(HINT);
     } else if combinations.len() > MAX_COMBINATIONS {
@@ -70,7 +71,7 @@ impl Entry<'_> {
 fn axes<'t>(reader: &mut Reader<'_>, at: &At<'t>) -> Vec<Axis<'t>> {
     let mut axes = vec![];
     for (key, node) in at.entries().unwrap_or_default() {
-        if SETTINGS.contains(&key.text.as_str()) || key.text.starts_with("x-") {
+        if !is_axis(&key.text) {
             continue;
         }
         let instead = match key.text.as_str() {
@@ -95,6 +96,11 @@ fn axes<'t>(reader: &mut Reader<'_>, at: &At<'t>) -> Vec<Axis<'t>> {
         }
     }
     axes
+}
+
+/// What is no setting, and not the author's own.
+fn is_axis(key: &str) -> bool {
+    !SETTINGS.contains(&key) && !key.starts_with("x-")
 }
 
 fn check_axis(reader: &mut Reader<'_>, key: &Key, path: &Path<'_>) -> bool {

@@ -57,10 +57,11 @@ fn schedule(reader: &mut Reader<'_>, at: At<'_>, inputs: &[Input]) -> Option<Sch
     let given = fields.get("inputs").or_else(|| fields.get("variables"));
     let parameters = given.map(|at| parameters(reader, &at, inputs)).unwrap_or_default();
     check_required(reader, &at, &parameters, inputs);
+    let branch = fields.get("branch").and_then(|at| branch(reader, &at));
     Some(Schedule {
         cron: cron?,
-        timezone: timezone.map_or_else(|| Some("UTC".to_owned()), |zone| zone)?,
-        branch: fields.get("branch").and_then(|at| branch(reader, &at)),
+        timezone: timezone.unwrap_or_else(|| Some("UTC".to_owned()))?,
+        branch,
         parameters,
     })
 }

@@ -91,7 +91,8 @@ impl Usage {
 
     /// The matrix of a job sets a variable.
     pub fn set_by_matrix(&mut self, name: &str, span: Span, path: &Path<'_>, out: &mut Diagnostics) {
-        if let Some(other) = self.around.iter().flatten().find(|other| other.name == name) {
+        let by_hand = |other: &&Setting| other.name == name && other.text.is_some();
+        if let Some(other) = self.around.iter().flatten().find(by_hand) {
             let message = format!("the matrix sets `{name}`, which is set on line {}, too", other.span.line);
             out.warn(span, path.to_string(), code::SHADOWED, message).hint("call one of them something else");
         } else if self.inputs.contains(name) {
