@@ -719,14 +719,8 @@ fn expressions_are_looked_at_word_by_word() {
         3:9 /stages/0/if expression_type: `always()` takes nothing (write `always()` alone)
     "#]],
     );
-    check_step(
-        "run: make, if: 'success()'",
-        expect![""],
-    );
-    check_step(
-        "run: make, if: 'stages.a.status == \"failed\"'",
-        expect![""],
-    );
+    check_step("run: make, if: 'success()'", expect![""]);
+    check_step("run: make, if: 'stages.a.status == \"failed\"'", expect![""]);
 }
 
 #[test]
