@@ -37,6 +37,9 @@ pub mod code {
     pub const BAD_PATH: &str = "bad_path";
     pub const BAD_VALUE: &str = "bad_value";
     pub const UNKNOWN_STAGE: &str = "unknown_stage";
+    pub const UNKNOWN_STEP: &str = "unknown_step";
+    pub const UNKNOWN_OUTPUT: &str = "unknown_output";
+    pub const UNKNOWN_INPUT: &str = "unknown_input";
     pub const DEPENDENCY_CYCLE: &str = "dependency_cycle";
     pub const EXPRESSION_SYNTAX: &str = "expression_syntax";
     /// The expression parses, and can't be answered.
@@ -52,8 +55,20 @@ pub mod code {
     pub const UNSET_VARIABLE: &str = "unset_variable";
     /// Warning: said twice.
     pub const REDUNDANT: &str = "redundant";
-    /// Warning: asks for the result of a stage that may still run then.
+    /// Asks for what a stage hands on that may still run then; a warning where it is only about its status.
     pub const NOT_AWAITED: &str = "not_awaited";
+    /// An action of another system.
+    pub const FOREIGN_ACTION: &str = "foreign_action";
+    pub const BAD_CRON: &str = "bad_cron";
+    pub const UNKNOWN_TIME_ZONE: &str = "unknown_time_zone";
+    /// Warning: it never runs, or waits for what never runs.
+    pub const UNREACHABLE: &str = "unreachable";
+    /// Warning: nothing in the file uses it.
+    pub const UNUSED: &str = "unused";
+    /// Warning: the same name means something else further out.
+    pub const SHADOWED: &str = "shadowed";
+    /// Warning: selects nothing.
+    pub const MATCHES_NOTHING: &str = "matches_nothing";
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -196,6 +211,11 @@ impl Diagnostics {
             length: length.max(1),
         });
         Hint(self.found.last_mut())
+    }
+
+    /// How many there are so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
     }
 
     pub fn has_errors(&self) -> bool {

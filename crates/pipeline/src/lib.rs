@@ -33,11 +33,14 @@ mod diagnostic;
 mod duration;
 mod expression;
 mod glob;
+mod input;
 pub mod limits;
 mod lower;
+mod matrix;
 mod plan;
 mod planner;
 mod retry;
+mod schedule;
 mod suggest;
 mod template;
 mod tree;
@@ -50,15 +53,18 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Parsed, ParsedJobs, Severity, Source, code};
 pub use expression::{
-    ExpressionError, Facts, StepFact, StepFacts, evaluate, fill_late, fill_text, may_start, may_step_run,
+    ExpressionError, Facts, StepFact, StepFacts, evaluate, fill_late, fill_parameters, fill_text,
+    fill_version, may_start, may_step_run,
 };
 pub use glob::{BadPattern, Patterns};
-pub use lower::{parse, parse_jobs};
+pub use input::{GivenInputs, InputProblem};
+pub use lower::{ActionInput, LocalAction, parse, parse_action, parse_jobs};
 pub use plan::{
     HealthCheck, Late, OFF, Outputs, Plan, PlannedConcurrency, PlannedDeploy, PlannedGate, PlannedJob,
     PlannedStage, PlannedStep, PlannedSuccessor, ReportRequest, RunContext, Scalar, Siblings,
 };
 pub use planner::{plan, plan_jobs};
 pub use retry::RetryPolicy;
+pub use schedule::{Missed, missed, next_run};
 pub use template::Template;
 pub use trigger::{BranchFilter, Refusal, Schedule, Trigger, Triggers};

@@ -108,3 +108,27 @@ pub const MAX_CONTEXT_BYTES: usize = 16 * 1024;
 pub const MAX_CHANGED_PATHS: usize = 3_000;
 /// Jobs that one upload of a running step may add: a quarter of what a pipeline may have.
 pub const MAX_ADDED_JOBS: usize = 250;
+/// Jobs that one matrix may stand for: as many as elsewhere, and a quarter of what a pipeline may have.
+pub const MAX_COMBINATIONS: usize = 256;
+/// Bytes of one value of a matrix: it is a part of the job's name.
+pub const MAX_MATRIX_VALUE_BYTES: usize = 100;
+/// Outputs of one job: all of them are held with the execution.
+pub const MAX_OUTPUTS: usize = 32;
+/// The highest priority of a pipeline or a job, and below zero the lowest: enough to order a team's work by.
+pub const MAX_PRIORITY: i32 = 100;
+/// Inputs of a pipeline: somebody fills in a form.
+pub const MAX_INPUTS: usize = 64;
+/// Options of an input, or of one of an action.
+pub const MAX_OPTIONS: usize = 64;
+/// Bytes of what is written about an input or an action.
+pub const MAX_DESCRIPTION_BYTES: usize = 1024;
+/// Bytes of the name of a concurrency group, filled in: it is compared with those of every other execution.
+pub const MAX_GROUP_BYTES: usize = 200;
+/// Schedules of a pipeline: each is looked at whenever the clock is.
+pub const MAX_SCHEDULES: usize = 16;
+/// Characters of a cron expression.
+pub const MAX_CRON_CHARS: usize = 100;
+/// Pipelines that follow one: each is an execution of its own.
+pub const MAX_SUCCESSORS: usize = 16;
+/// Bytes of the name of somebody's own event.
+pub const MAX_EVENT_NAME_BYTES: usize = 100;

@@ -1,15 +1,30 @@
-//! Definition and run to [`Plan`]: variables merged, texts filled in, steps with a false `if` marked.
+//! Definition and run to [`Plan`]: variables merged, texts filled in, matrices written out, steps with a false `if`
+//! marked. What asks for results of the run itself stays as written.
 
+mod around;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::definition::{Action, Definition, Deploy, Job, Place, Stage, Step, Variable};
+use crate::definition::{
+    Action, Concurrency, Definition, Deploy, Job, Place, Stage, Step, Successor, Variable,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
-use crate::expression::{ExpressionError, Known, evaluate_early};
-use crate::limits::{MAX_PLAN_BYTES, MAX_RUN_BYTES, MAX_VALUE_BYTES, MAX_VARIABLES, MAX_VERSION_BYTES};
+use crate::expression::uses::Uses;
+use crate::expression::{ExpressionError, Known, evaluate_early, names, syntax};
+use crate::limits::{
+    MAX_GROUP_BYTES, MAX_PATH_CHARS, MAX_PLAN_BYTES, MAX_RUN_BYTES, MAX_VALUE_BYTES, MAX_VARIABLES,
+    MAX_VERSION_BYTES,
+};
 use crate::lower::check_variable_name;
-use crate::plan::{Late, Plan, PlannedDeploy, PlannedJob, PlannedStage, PlannedStep, RunContext};
+use crate::matrix;
+use crate::plan::{
+    Late, OFF, Plan, PlannedConcurrency, PlannedDeploy, PlannedJob, PlannedStage, PlannedStep,
+    PlannedSuccessor, RunContext, Siblings,
+};
 use crate::template::Template;
 use crate::tree::{Span, segment};
+use around::{Around, Own};
 
 type Variables = BTreeMap<String, String>;
 
@@ -18,30 +33,38 @@ type Variables = BTreeMap<String, String>;
 /// # Errors
 /// All that can't be filled in or doesn't fit, in the order of the file; parameters have no place in it.
 pub fn plan(definition: &Definition, context: &RunContext) -> Result<Plan, Vec<Diagnostic>> {
-    let mut planner = Planner { context, out: Diagnostics::default(), bytes: 0 };
+    let mut context = Cow::Borrowed(context);
+    if !definition.inputs.is_empty() {
+        definition.fill_inputs(context.to_mut());
+    }
+    let mut planner = Planner::new(&context);
     planner.check_context();
-    let mut variables = Variables::new();
-    planner.fill(&definition.variables, &mut variables);
+    planner.check_inputs(definition);
+    let mut around = Around::default();
+    let own = planner.fill(&definition.variables, &mut around);
     // Parameters that the file doesn't mention are variables too.
-    variables.extend(context.variables.clone());
-    planner.spend(&variables);
-    let stages = definition.stages.iter().map(|stage| planner.stage(stage, &variables)).collect();
+    around.known.extend(context.variables.clone());
+    planner.spend(&around.known);
     let plan = Plan {
         timeout_ms: definition.timeout_ms,
         max_concurrent: definition.max_concurrent,
-        concurrency: None,
-        priority: 0,
-        then: vec![],
-        late: vec![],
-        variables,
-        stages,
+        late: own.late,
+        concurrency: definition.concurrency.as_ref().and_then(|group| planner.concurrency(group, &around)),
+        priority: definition.priority,
+        then: definition.then.iter().map(|next| planner.successor(next, &around)).collect(),
+        stages: definition
+            .stages
+            .iter()
+            .map(|stage| planner.stage(stage, &around, definition.priority))
+            .collect(),
+        variables: around.known,
     };
     if planner.out.has_errors() { Err(planner.out.finish()) } else { Ok(plan) }
 }
 
 /// [`plan`], for jobs that a running step adds to its stage.
 ///
-/// `variables` and `late` are those around the jobs: the pipeline's and the stage's.
+/// `variables` and `late` are those around the jobs: the pipeline's and the stage's. `priority` is the pipeline's.
 ///
 /// # Errors
 /// As [`plan`].
@@ -52,17 +75,38 @@ pub fn plan_jobs(
     late: &[Late],
     priority: i32,
 ) -> Result<Vec<PlannedJob>, Vec<Diagnostic>> {
-    let _ = (late, priority);
-    let mut planner = Planner { context, out: Diagnostics::default(), bytes: 0 };
-    let jobs = jobs.iter().map(|job| planner.job(job, variables)).collect();
+    let mut planner = Planner::new(context);
+    let around = Around::of(variables, late);
+    let within = Within { priority, always: false };
+    let jobs = jobs.iter().flat_map(|job| planner.jobs(job, &around, within)).collect();
     if planner.out.has_errors() { Err(planner.out.finish()) } else { Ok(jobs) }
 }
 
 struct Planner<'c> {
     context: &'c RunContext,
+    /// Of the job that is planned; empty outside of one.
+    matrix: Variables,
     out: Diagnostics,
     /// Of names, values and scripts so far.
     bytes: usize,
+}
+
+/// What a job takes over from what it is in.
+#[derive(Clone, Copy)]
+struct Within {
+    priority: i32,
+    /// Its stage cleans up.
+    always: bool,
+}
+
+impl<'c> Planner<'c> {
+    fn new(context: &'c RunContext) -> Self {
+        Self { context, matrix: Variables::new(), out: Diagnostics::default(), bytes: 0 }
+    }
+
+    fn known<'a>(&'a self, around: &'a Around) -> Known<'a> {
+        Known { run: self.context, variables: &around.known, matrix: &self.matrix, facts: None, steps: None }
+    }
 }
 
 impl Planner<'_> {
@@ -91,173 +135,308 @@ impl Planner<'_> {
         }
     }
 
-    fn stage(&mut self, stage: &Stage, outer: &Variables) -> PlannedStage {
-        let mut variables = self.copy(outer);
-        let own = self.fill(&stage.variables, &mut variables);
-        self.spend(&own);
+    /// Scripts may hold what an input of a closed kind is, so that it has to be of that kind.
+    fn check_inputs(&mut self, definition: &Definition) {
+        for input in &definition.inputs {
+            let value = self.context.inputs.get(&input.name);
+            if value.is_some_and(|value| !input.kind.holds(value)) {
+                let place = outside(&format!("/inputs{}", segment(&input.name)));
+                let message = format!("the input `{}` has a value that is not of its type", input.name);
+                self.refuse(&place, code::BAD_VALUE, message, "give one that the file allows");
+            }
+        }
+    }
+
+    fn concurrency(&mut self, written: &Concurrency, around: &Around) -> Option<PlannedConcurrency> {
+        let group = self.line(&written.group, around, "`group`", MAX_GROUP_BYTES)?;
+        if group.is_empty() {
+            let place = written.group.place().cloned().unwrap_or_else(|| outside(""));
+            let message = "`group` comes to nothing for this run".to_owned();
+            self.refuse(&place, code::BAD_VALUE, message, "put a word before it: `web-${{ branch }}`");
+            return None;
+        }
+        Some(PlannedConcurrency {
+            group,
+            limit: written.limit,
+            cancel_in_progress: written.cancel_in_progress,
+        })
+    }
+
+    fn successor(&mut self, written: &Successor, around: &Around) -> PlannedSuccessor {
+        let mut planned = PlannedSuccessor {
+            pipeline: written.pipeline.clone(),
+            condition: written.condition.as_ref().map(|condition| condition.expression.clone()),
+            branch: written.branch.as_ref().and_then(|branch| {
+                let branch = self.line(branch, around, "`branch`", MAX_PATH_CHARS)?;
+                (!branch.is_empty()).then_some(branch)
+            }),
+            parameters: Variables::new(),
+            late: vec![],
+        };
+        for Variable { name, value } in &written.parameters {
+            let Some((text, late)) = self.text(name, value, around) else { continue };
+            if late {
+                planned.late.push(Late { name: name.clone(), text });
+            } else {
+                planned.parameters.insert(name.clone(), text);
+            }
+        }
+        self.spend(&planned.parameters);
+        self.spend_late(&planned.late);
+        planned
+    }
+
+    fn stage(&mut self, stage: &Stage, outer: &Around, priority: i32) -> PlannedStage {
+        let mut around = self.copy(outer);
+        let own = self.fill(&stage.variables, &mut around);
+        self.spend(&own.variables);
+        self.spend_late(&own.late);
+        let within = Within { priority, always: stage.always };
         PlannedStage {
             name: stage.name.clone(),
             stage_type: stage.stage_type,
             depends_on: stage.depends_on.clone(),
-            condition: stage.condition.as_ref().map(|condition| condition.expression.clone()),
+            condition: planned_condition(stage.enabled, stage.always, stage.condition.as_ref()),
             timeout_ms: stage.timeout_ms,
             always: stage.always,
             continue_on_error: stage.continue_on_error,
-            late: vec![],
-            variables: own,
+            late: own.late,
+            variables: own.variables,
             gates: stage.gates.clone(),
-            deploy: stage.deploy.as_ref().map(|deploy| self.deploy(deploy, &variables)),
-            jobs: stage.jobs.iter().map(|job| self.job(job, &variables)).collect(),
+            deploy: stage.deploy.as_ref().map(|deploy| self.deploy(deploy, &around)),
+            jobs: stage.jobs.iter().flat_map(|job| self.jobs(job, &around, within)).collect(),
         }
     }
 
-    fn deploy(&mut self, deploy: &Deploy, variables: &Variables) -> PlannedDeploy {
+    fn deploy(&mut self, deploy: &Deploy, around: &Around) -> PlannedDeploy {
+        let late = deploy.version.as_ref().filter(|version| version.is_late(&around.unknown));
+        let known = deploy.version.as_ref().filter(|_| late.is_none());
         PlannedDeploy {
             environment: deploy.environment.clone(),
             strategy: deploy.strategy.clone(),
-            late_version: None,
-            version: deploy.version.as_ref().and_then(|version| self.version(version, variables)),
+            // What comes to nothing, as a tag does in a push to a branch, stands for the commit.
+            version: known
+                .and_then(|version| self.line(version, around, "`version`", MAX_VERSION_BYTES))
+                .filter(|version| !version.is_empty()),
+            late_version: late.and_then(|version| Some(self.text("version", version, around)?.0)),
             health_check: deploy.health_check.clone(),
         }
     }
 
-    /// What comes to nothing, as a tag does in a push to a branch, stands for the commit.
-    fn version(&mut self, written: &Template, variables: &Variables) -> Option<String> {
+    /// A text of one line, filled in.
+    fn line(&mut self, written: &Template, around: &Around, what: &str, max_bytes: usize) -> Option<String> {
         let place = written.place().cloned().unwrap_or_else(|| outside(""));
-        let filled = match written.fill(&Known {
-            run: self.context,
-            variables,
-            matrix: &Variables::new(),
-            facts: None,
-            steps: None,
-        }) {
+        let filled = match written.fill(&self.known(around)) {
             Ok(filled) => filled,
             Err((error, place)) => {
                 self.fails(&error, &place);
                 return None;
             }
         };
-        let version = filled.trim();
-        if version.len() > MAX_VERSION_BYTES {
-            let message = format!("`version` gets longer than {MAX_VERSION_BYTES} bytes");
+        let line = filled.trim();
+        if line.len() > max_bytes {
+            let message = format!("{what} gets longer than {max_bytes} bytes");
             self.refuse(&place, code::LIMIT, message, "use something short, such as a tag or a number");
-        } else if version.contains(char::is_control) {
-            let message = "`version` would hold a line end or another control character".to_owned();
+        } else if line.contains(char::is_control) {
+            let message = format!("{what} would hold a line end or another control character");
             self.refuse(&place, code::BAD_VALUE, message, "use one line of text");
-        } else if !version.is_empty() {
-            return Some(version.to_owned());
+        } else {
+            return Some(line.to_owned());
         }
         None
     }
 
-    fn job(&mut self, job: &Job, outer: &Variables) -> PlannedJob {
-        let mut variables = self.copy(outer);
-        self.fill(&job.variables, &mut variables);
-        self.spend(&variables);
-        self.spend_bytes(job.reports.iter().map(|report| report.path.len()).sum());
+    /// Every job that one of the file stands for.
+    fn jobs(&mut self, job: &Job, outer: &Around, within: Within) -> Vec<PlannedJob> {
+        let names = match matrix::names(job) {
+            Ok(names) => names,
+            Err(error) => {
+                self.fails(&error, &outside(""));
+                return vec![];
+            }
+        };
+        let Some(matrix) = &job.matrix else {
+            return names.into_iter().map(|name| self.job(job, name, outer, within)).collect();
+        };
+        let siblings = Siblings {
+            group: job.name.clone(),
+            max_parallel: matrix.max_parallel,
+            fail_fast: matrix.fail_fast,
+        };
+        let mut jobs = vec![];
+        for (name, combination) in names.into_iter().zip(&matrix.combinations) {
+            self.matrix = matrix::values(combination);
+            jobs.push(PlannedJob { siblings: Some(siblings.clone()), ..self.job(job, name, outer, within) });
+            self.matrix.clear();
+        }
+        jobs
+    }
+
+    fn job(&mut self, job: &Job, name: String, outer: &Around, within: Within) -> PlannedJob {
+        let mut around = self.copy(outer);
+        self.fill(&job.variables, &mut around);
+        self.set_matrix(&mut around);
+        self.spend(&around.known);
+        self.spend_late(&around.late);
+        self.spend_bytes(name.len() + job.reports.iter().map(|report| report.path.len()).sum::<usize>());
         PlannedJob {
-            name: job.name.clone(),
-            matrix: Variables::new(),
+            name,
+            matrix: self.matrix.clone(),
             siblings: None,
-            priority: 0,
+            priority: job.priority.unwrap_or(within.priority),
             continue_on_error: job.continue_on_error,
             outputs: job.outputs.clone(),
-            late: vec![],
-            runs_on: job.runs_on.clone(),
-            condition: job.condition.as_ref().map(|condition| condition.expression.clone()),
+            runs_on: self.labels(&job.runs_on),
+            condition: planned_condition(job.enabled, within.always, job.condition.as_ref()),
             retry: job.retry.clone(),
             timeout_ms: job.timeout_ms,
             checkout: job.checkout,
             reports: job.reports.clone(),
-            steps: job.steps.iter().map(|step| self.step(step, &variables)).collect(),
-            variables,
+            steps: job.steps.iter().map(|step| self.step(step, &around)).collect(),
+            late: around.late,
+            variables: around.known,
         }
     }
 
-    fn step(&mut self, step: &Step, outer: &Variables) -> PlannedStep {
-        let (own, variables);
-        if step.variables.is_empty() {
-            (own, variables) = (Variables::new(), std::borrow::Cow::Borrowed(outer));
-        } else {
-            let mut all = self.copy(outer);
-            own = self.fill(&step.variables, &mut all);
-            variables = std::borrow::Cow::Owned(all);
+    /// Each value of the matrix is a variable, over the job's own.
+    fn set_matrix(&mut self, around: &mut Around) {
+        for (axis, value) in &self.matrix {
+            let name = matrix::variable_name(axis);
+            if !self.context.variables.contains_key(&name) {
+                around.set(&mut Own::default(), &name, value.clone());
+            }
         }
-        self.spend(&own);
-        let none = Variables::new();
-        let known =
-            Known { run: self.context, variables: &variables, matrix: &none, facts: None, steps: None };
-        let skipped = match &step.condition {
-            None => false,
-            Some(condition) => match evaluate_early(&condition.expression, &known) {
-                Ok(holds) => !holds,
-                Err(error) => {
-                    self.fails(&error, &condition.place);
-                    true
-                }
-            },
-        };
-        let Action::Run { text, shell } = &step.action else { unreachable!() };
-        let run = text.fill(&known).unwrap_or_else(|(error, place)| {
-            self.fails(&error, &place);
-            String::new()
-        });
-        if run.len() > MAX_RUN_BYTES {
-            let message = format!("`run` of step `{}` gets too long, filled in", step.name);
-            self.refuse(&outside(""), code::LIMIT, message, "put the script into the repository");
+    }
+
+    fn labels(&mut self, written: &[String]) -> Vec<String> {
+        let mut labels: Vec<String> = vec![];
+        for label in written {
+            match matrix::fill(label, &self.matrix) {
+                Ok(label) if labels.iter().any(|known| known == label.trim()) => {}
+                Ok(label) => labels.push(label.trim().to_owned()),
+                Err(error) => self.fails(&error, &outside("")),
+            }
         }
-        self.spend_bytes(run.len());
-        PlannedStep {
+        labels
+    }
+
+    fn step(&mut self, step: &Step, outer: &Around) -> PlannedStep {
+        let mut around = Cow::Borrowed(outer);
+        let mut own = Own::default();
+        if !step.variables.is_empty() {
+            around = Cow::Owned(self.copy(outer));
+            own = self.fill(&step.variables, around.to_mut());
+        }
+        self.spend(&own.variables);
+        self.spend_late(&own.late);
+        let (condition, skipped) = self.step_condition(step, &around);
+        let mut planned = PlannedStep {
             name: step.name.clone(),
             id: step.id.clone(),
-            run,
-            shell: shell.clone(),
+            run: String::new(),
+            shell: "sh".to_owned(),
             uses: None,
             with: Variables::new(),
-            condition: None,
-            late: vec![],
-            variables: own,
+            condition,
+            late: own.late,
+            variables: own.variables,
             working_directory: step.working_directory.clone(),
             timeout_ms: step.timeout_ms,
             continue_on_error: step.continue_on_error,
             skipped,
+        };
+        match &step.action {
+            Action::Run { text, shell } => {
+                planned.run = self.script(text, &step.name, &around);
+                planned.shell.clone_from(shell);
+            }
+            Action::Uses { path, with } => {
+                planned.uses = Some(path.clone());
+                for Variable { name, value } in with {
+                    let given = self.text(name, value, &around);
+                    planned.with.extend(given.map(|(text, _)| (name.clone(), text)));
+                }
+                self.spend(&planned.with);
+            }
+        }
+        planned
+    }
+
+    /// What is asked of the run itself is asked when the step's turn has come; all else now.
+    fn step_condition(&mut self, step: &Step, around: &Around) -> (Option<String>, bool) {
+        let Some(condition) = step.condition.as_ref().filter(|_| step.enabled) else {
+            return (None, !step.enabled);
+        };
+        let answer = syntax::parse(&condition.expression).and_then(|expression| {
+            let uses = Uses::of(&expression);
+            if names::asks_for_status_in(&uses) || uses.is_late(&around.unknown) {
+                return Ok(None);
+            }
+            evaluate_early(&expression, &self.known(around)).map(Some)
+        });
+        match answer {
+            Ok(None) => (Some(condition.expression.clone()), false),
+            Ok(Some(holds)) => (None, !holds),
+            Err(error) => {
+                self.fails(&error, &condition.place);
+                (None, true)
+            }
         }
     }
 
-    /// Fills in `written` in its order, into `all`; gives what is new. Parameters of the run stay as they are.
-    fn fill(&mut self, written: &[Variable], all: &mut Variables) -> Variables {
-        let mut own = Variables::new();
+    fn script(&mut self, text: &Template, step: &str, around: &Around) -> String {
+        let run = text.fill(&self.known(around)).unwrap_or_else(|(error, place)| {
+            self.fails(&error, &place);
+            String::new()
+        });
+        if run.len() > MAX_RUN_BYTES {
+            let message = format!("`run` of step `{step}` gets too long, filled in");
+            self.refuse(&outside(""), code::LIMIT, message, "put the script into the repository");
+        }
+        self.spend_bytes(run.len());
+        run
+    }
+
+    /// Fills in `written` in its order, into `around`; gives what is new. Parameters of the run stay as they are.
+    fn fill(&mut self, written: &[Variable], around: &mut Around) -> Own {
+        let mut own = Own::default();
         for Variable { name, value } in written {
             if self.too_large() {
                 break;
             }
             if let Some(parameter) = self.context.variables.get(name) {
-                all.insert(name.clone(), parameter.clone());
+                around.known.insert(name.clone(), parameter.clone());
                 continue;
             }
-            let filled = value.fill(&Known {
-                run: self.context,
-                variables: all,
-                matrix: &Variables::new(),
-                facts: None,
-                steps: None,
-            });
-            let text = filled.unwrap_or_else(|(error, place)| {
-                self.fails(&error, &place);
-                String::new()
-            });
-            let place = value.place().cloned().unwrap_or_else(|| outside(""));
-            // What is refused is not used any further, or it would grow with every use.
-            let text = if self.check_value(name, &text, &place) { text } else { String::new() };
-            all.insert(name.clone(), text.clone());
-            own.insert(name.clone(), text);
+            match self.text(name, value, around) {
+                Some((text, true)) => around.set_late(&mut own, name, text),
+                Some((text, false)) => around.set(&mut own, name, text),
+                // What is refused is not used any further, or it would grow with every use.
+                None => around.set(&mut own, name, String::new()),
+            }
         }
         own
     }
 
+    /// A variable's text as far as it is known, and whether that leaves anything to fill in.
+    fn text(&mut self, name: &str, value: &Template, around: &Around) -> Option<(String, bool)> {
+        let late = value.is_late(&around.unknown);
+        let known = self.known(around);
+        let filled = if late { value.fill_known(&known, &around.unknown) } else { value.fill(&known) };
+        let text = match filled {
+            Ok(text) => text,
+            Err((error, place)) => {
+                self.fails(&error, &place);
+                return None;
+            }
+        };
+        let place = value.place().cloned().unwrap_or_else(|| outside(""));
+        self.check_value(name, &text, &place).then_some((text, late))
+    }
+
     /// Once the plan is too large, nothing more is copied: it is refused anyway.
-    fn copy(&self, variables: &Variables) -> Variables {
-        if self.too_large() { Variables::new() } else { variables.clone() }
+    fn copy(&self, around: &Around) -> Around {
+        if self.too_large() { Around::default() } else { around.clone() }
     }
 
     fn check_value(&mut self, name: &str, value: &str, place: &Place) -> bool {
@@ -275,6 +454,10 @@ impl Planner<'_> {
 
     fn spend(&mut self, variables: &Variables) {
         self.spend_bytes(variables.iter().map(|(name, value)| name.len() + value.len()).sum());
+    }
+
+    fn spend_late(&mut self, late: &[Late]) {
+        self.spend_bytes(late.iter().map(|late| late.name.len() + late.text.len()).sum());
     }
 
     fn spend_bytes(&mut self, bytes: usize) {
@@ -307,8 +490,32 @@ impl Planner<'_> {
     }
 }
 
+/// What is switched off never runs; what cleans up does not ask whether the others succeeded.
+fn planned_condition(
+    enabled: bool,
+    always: bool,
+    written: Option<&crate::definition::Condition>,
+) -> Option<String> {
+    if !enabled {
+        return Some(OFF.to_owned());
+    }
+    let expression = &written?.expression;
+    if !always || expression == OFF {
+        return Some(expression.clone());
+    }
+    Some(despite_failure(expression))
+}
+
+/// A condition that does not stand for `success() && (…)`.
+pub(crate) fn despite_failure(condition: &str) -> String {
+    match syntax::parse(condition) {
+        Ok(expression) if !names::asks_for_status(&expression) => format!("always() && ({condition})"),
+        _ => condition.to_owned(),
+    }
+}
+
 /// Who may start a pipeline need not be who may change what it does; through these a value becomes a command.
-fn commands(parameter: &str) -> bool {
+pub(crate) fn commands(parameter: &str) -> bool {
     const NAMES: [&str; 12] = [
         "PATH",
         "HOME",

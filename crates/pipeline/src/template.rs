@@ -2,7 +2,11 @@
 //!
 //! Only where the expressions begin and end, and filling them in; whether one is right is decided elsewhere.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use crate::definition::Place;
+use crate::expression::uses::{Uses, Which};
 use crate::expression::{ExpressionError, Known, evaluate_text};
 use crate::limits::MAX_EXPRESSIONS_IN_TEXT;
 
@@ -15,7 +19,26 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Expression { source: String, place: Place },
+    Expression { source: String, place: Place, asks: Asks },
+}
+
+/// What has to be known before an expression can be filled in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asks {
+    /// What became of other work.
+    work: bool,
+    variables: Which,
+}
+
+impl Asks {
+    pub fn of(uses: &Uses<'_>) -> Self {
+        let work = uses.names.contains("stages") || uses.names.contains("steps");
+        Self { work, variables: uses.variables.clone() }
+    }
+
+    fn is_late(&self, unknown: &BTreeSet<String>) -> bool {
+        self.work || self.variables.any_of(unknown)
+    }
 }
 
 /// A piece of a text, with the byte at which it begins.
@@ -43,6 +66,15 @@ const CLOSES: &str = "}}";
 /// Whether there is anything to fill in.
 pub(crate) fn has_expressions(text: &str) -> bool {
     text.contains(OPENS)
+}
+
+/// `text` so that filling it in gives it back.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if has_expressions(text) {
+        Cow::Owned(text.replace(OPENS, "${{ \"${{\" }}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 pub(crate) fn split(text: &str) -> Vec<Piece<'_>> {
@@ -95,8 +127,36 @@ impl Template {
         self.parts.push(Part::Text(text.to_owned()));
     }
 
-    pub(crate) fn push_expression(&mut self, source: &str, place: Place) {
-        self.parts.push(Part::Expression { source: source.to_owned(), place });
+    pub(crate) fn push_expression(&mut self, source: &str, place: Place, asks: Asks) {
+        self.parts.push(Part::Expression { source: source.to_owned(), place, asks });
+    }
+
+    /// Without the blanks and empty lines that it begins with.
+    pub(crate) fn trim_start(&mut self) {
+        if let Some(Part::Text(text)) = self.parts.first_mut() {
+            *text = text.trim_start().to_owned();
+        }
+    }
+
+    /// Whether any of it is known only while the execution runs. `unknown` are variables that are filled in then.
+    pub(crate) fn is_late(&self, unknown: &BTreeSet<String>) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Expression { asks, .. } if asks.is_late(unknown)))
+    }
+
+    /// The expressions, without braces.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Expression { source, .. } => Some(source.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// All of it in pieces, without braces.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(|part| match part {
+            Part::Expression { source, .. } => source.as_str(),
+            Part::Text(text) => text.as_str(),
+        })
     }
 
     /// Where the first expression stands.
@@ -113,8 +173,30 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(piece) => text.push_str(piece),
-                Part::Expression { source, place } => {
+                Part::Expression { source, place, .. } => {
                     text.push_str(&evaluate_text(source, known).map_err(|error| (error, place.clone()))?);
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    /// Fills in what is known already; the rest stays as written, for [`crate::fill_text`].
+    pub(crate) fn fill_known(
+        &self,
+        known: &Known<'_>,
+        unknown: &BTreeSet<String>,
+    ) -> Result<String, (ExpressionError, Place)> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(piece) => text.push_str(&escaped(piece)),
+                Part::Expression { source, asks, .. } if asks.is_late(unknown) => {
+                    text.extend([OPENS, source, CLOSES]);
+                }
+                Part::Expression { source, place, .. } => {
+                    let filled = evaluate_text(source, known).map_err(|error| (error, place.clone()))?;
+                    text.push_str(&escaped(&filled));
                 }
             }
         }

@@ -197,17 +197,17 @@ fn a_deployment_that_could_not_be_made_as_meant_is_refused() {
         (
             "environment: '${{ branch }}', strategy: canary",
             expect![[r#"
-            1:80 /stages/0/deploy/environment interpolation_not_allowed: `environment` can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
-            1:107 /stages/0/deploy/strategy not_supported_yet: `strategy` `canary` is not supported yet (use `rolling` or `recreate` until then)
-        "#]],
+                1:80 /stages/0/deploy/environment interpolation_not_allowed: `environment` can't hold `${{ }}` (it is filled in within `variables`, `run`, `version` and a few more; this has to be written out)
+                1:107 /stages/0/deploy/strategy not_supported_yet: `strategy` `canary` is not supported yet (use `rolling` or `recreate` until then)
+            "#]],
         ),
         (
             "environment: e, strategy: roling, version: '${{ nope }}', replicas: 3",
             expect![[r#"
-            1:93 /stages/0/deploy/strategy unknown_value: `strategy` can't be `roling` (did you mean `rolling`?)
-            1:115 /stages/0/deploy/version unknown_name: `nope` means nothing here (a text needs quotes: `"nope"`; known are branch, tag, event, commit, commit_message, author, repository, pipeline, number, variables, stages)
-            1:125 /stages/0/deploy/replicas not_supported_yet: `replicas` is not supported yet in `deploy` (do it in the stage's jobs until then)
-        "#]],
+                1:93 /stages/0/deploy/strategy unknown_value: `strategy` can't be `roling` (did you mean `rolling`?)
+                1:115 /stages/0/deploy/version unknown_name: `nope` means nothing here (a text needs quotes: `"nope"`; known are branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
+                1:125 /stages/0/deploy/replicas not_supported_yet: `replicas` is not supported yet in `deploy` (do it in the stage's jobs until then)
+            "#]],
         ),
         (
             "environment: e, version: \"a\\nb\", health_check: https://example.org",
@@ -367,13 +367,13 @@ fn a_report_that_could_not_be_found_or_read_is_refused() {
         (
             "junit: ['a**.xml', 'a[', reports/, '', 'r-${{ number }}.xml', { path: a }]",
             expect![[r#"
-            1:73 /stages/0/jobs/0/reports/junit/0 bad_pattern: `**` has to be a whole segment, such as `release/**` or `**/*.md` (write it like `reports/*.xml`)
-            1:84 /stages/0/jobs/0/reports/junit/1 bad_pattern: `[` is never closed; write `\[` if the character is meant (write it like `reports/*.xml`)
-            1:90 /stages/0/jobs/0/reports/junit/2 bad_pattern: a pattern that begins or ends with `/` matches nothing; write `reports/**` (write it like `reports/*.xml`)
-            1:100 /stages/0/jobs/0/reports/junit/3 bad_pattern: a pattern can't be empty (write it like `reports/*.xml`)
-            1:104 /stages/0/jobs/0/reports/junit/4 interpolation_not_allowed: `junit` can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
-            1:127 /stages/0/jobs/0/reports/junit/5 wrong_type: `junit` has to be text, and this is a mapping
-        "#]],
+                1:73 /stages/0/jobs/0/reports/junit/0 bad_pattern: `**` has to be a whole segment, such as `release/**` or `**/*.md` (write it like `reports/*.xml`)
+                1:84 /stages/0/jobs/0/reports/junit/1 bad_pattern: `[` is never closed; write `\[` if the character is meant (write it like `reports/*.xml`)
+                1:90 /stages/0/jobs/0/reports/junit/2 bad_pattern: a pattern that begins or ends with `/` matches nothing; write `reports/**` (write it like `reports/*.xml`)
+                1:100 /stages/0/jobs/0/reports/junit/3 bad_pattern: a pattern can't be empty (write it like `reports/*.xml`)
+                1:104 /stages/0/jobs/0/reports/junit/4 interpolation_not_allowed: `junit` can't hold `${{ }}` (it is filled in within `variables`, `run`, `version` and a few more; this has to be written out)
+                1:127 /stages/0/jobs/0/reports/junit/5 wrong_type: `junit` has to be text, and this is a mapping
+            "#]],
         ),
     ] {
         refuses_reports(members, expected);

@@ -74,12 +74,6 @@ stages:
               |                                          ^^^^
               = did you mean `paths`? Known are branches, paths, paths_ignore
 
-            error[not_supported_yet]: `schedule` is not supported yet in `on`
-             --> .penstock.yml:5:3
-            5 |   schedule: [{ cron: "0 3 * * *" }]
-              |   ^^^^^^^^
-              = start it through the API from any scheduler until then
-
             error[bad_name]: `1X` can't be a variable: letters, digits and `_` can, not beginning with a digit
              --> .penstock.yml:6:14
             6 | variables: { 1X: a, PENSTOCK_BRANCH: b }
@@ -118,7 +112,7 @@ stages:
               --> .penstock.yml:15:9
             15 |         run-on: linux
                |         ^^^^^^
-               = did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps
+               = did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, matrix, outputs, priority, continue_on_error, enabled, steps
 
             error[out_of_range]: `max` has to be from 0 to 5, and this is 9
               --> .penstock.yml:16:23
@@ -143,11 +137,11 @@ stages:
                |                      ^^
                = write it like `90s`, `5m`, `2h` or `1h30m`
 
-            error[not_supported_yet]: `uses` is not supported yet in a step
-              --> .penstock.yml:21:13
+            error[foreign_action]: `actions/checkout@v4` is an action of another system
+              --> .penstock.yml:21:19
             21 |           - uses: actions/checkout@v4
-               |             ^^^^
-               = write what it does as `run` until then
+               |                   ^^^^^^^^^^^^^^^^^^^
+               = leave it out: the commit is checked out already, unless `checkout: false` says otherwise
 
             error[missing_field]: a stage needs at least one job
               --> .penstock.yml:23:11
@@ -206,14 +200,14 @@ fn what_is_no_yaml_says_where_it_breaks() {
         (
             "- a\n",
             expect![[r#"
-            1:1  wrong_type: a pipeline has to be a mapping, and this is a list (known are name, on, variables, env, timeout, max_concurrent, concurrency, stages)
-        "#]],
+                1:1  wrong_type: a pipeline has to be a mapping, and this is a list (known are name, on, variables, env, timeout, max_concurrent, concurrency, priority, then, stages)
+            "#]],
         ),
         (
             "just text",
             expect![[r#"
-            1:1  wrong_type: a pipeline has to be a mapping, and this is a plain value (known are name, on, variables, env, timeout, max_concurrent, concurrency, stages)
-        "#]],
+                1:1  wrong_type: a pipeline has to be a mapping, and this is a plain value (known are name, on, variables, env, timeout, max_concurrent, concurrency, priority, then, stages)
+            "#]],
         ),
         (
             "%YAML 1.2\n---\na: 1",
@@ -224,7 +218,7 @@ fn what_is_no_yaml_says_where_it_breaks() {
         (
             "a: *nowhere\n",
             expect![[r#"
-                1:1 /a unknown_field: a pipeline has no `a` (known are name, on, variables, env, timeout, max_concurrent, concurrency, stages)
+                1:1 /a unknown_field: a pipeline has no `a` (known are name, on, variables, env, timeout, max_concurrent, concurrency, priority, then, stages)
                 1:1  missing_field: a pipeline needs `stages` (write `stages:`, and below it `- name: …` with `jobs` for each)
                 1:4 /a unknown_anchor: nothing before this is anchored as `&nowhere` (put `&name` before what is to be repeated)
             "#]],
@@ -270,21 +264,16 @@ stages:
         steps: [{ uses: x, with: {} }]
 "#,
         expect![[r#"
-            2:1 /matrix not_supported_yet: `matrix` is not supported yet in a pipeline (write one job for each combination until then)
-            3:16 /concurrency/group not_supported_yet: `group` is not supported yet in `concurrency` (`limit` alone counts the executions of this pipeline)
-            3:38 /concurrency/cancel_in_progress not_supported_yet: `cancel_in_progress` is not supported yet in `concurrency` (cancel the older one by hand until then)
-            4:17 /on/manual/inputs not_supported_yet: `inputs` is not supported yet in `manual` (give parameters when starting it; each is a variable)
-            4:47 /on/pull_request/types not_supported_yet: `types` is not supported yet in `pull_request` (it starts when one is opened, reopened or gets commits)
+            2:1 /matrix unknown_field: a pipeline has no `matrix` (it belongs to a job)
             7:5 /stages/0/approval not_supported_yet: `approval` is not supported yet in a stage (start the stage's pipeline by hand until then)
             10:9 /stages/0/jobs/0/image not_supported_yet: `image` is not supported yet in a job (choose a runner that has the tools by `runs_on` until then)
-            11:9 /stages/0/jobs/0/matrix not_supported_yet: `matrix` is not supported yet in a job (write one job for each combination until then)
+            11:17 /stages/0/jobs/0/matrix missing_field: the matrix has no combination, so that there is no job (write `matrix: { node: [18, 20] }`)
             12:9 /stages/0/jobs/0/cache not_supported_yet: `cache` is not supported yet in a job (do it in a step with `run` until then)
             13:9 /stages/0/jobs/0/artifacts not_supported_yet: `artifacts` is not supported yet in a job (do it in a step with `run` until then)
             14:9 /stages/0/jobs/0/services not_supported_yet: `services` is not supported yet in a job (do it in a step with `run` until then)
-            15:9 /stages/0/jobs/0/outputs not_supported_yet: `outputs` is not supported yet in a job (pass files on through a store of your own until then)
+            15:18 /stages/0/jobs/0/outputs wrong_type: `outputs` has to be a list, and this is a mapping (write the names in a list, such as `[version]`)
             16:9 /stages/0/jobs/0/needs not_supported_yet: `needs` is not supported yet in a job (jobs of one stage run side by side; put what has to wait into a stage with `depends_on`)
-            17:19 /stages/0/jobs/0/steps/0/uses not_supported_yet: `uses` is not supported yet in a step (write what it does as `run` until then)
-            17:28 /stages/0/jobs/0/steps/0/with not_supported_yet: `with` is not supported yet in a step (write what it does as `run` until then)
+            17:25 /stages/0/jobs/0/steps/0/uses foreign_action: `x` is an action of another system (write what it does as `run`, or as an `action.yml` in a folder and `uses: ./folder`)
         "#]],
     );
 }
@@ -295,7 +284,7 @@ fn an_unknown_member_says_what_was_meant_where_it_can() {
         (
             "runs-on: linux",
             expect![[r#"
-                1:54 /stages/0/jobs/0/runs-on unknown_field: a job has no `runs-on` (did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+                1:54 /stages/0/jobs/0/runs-on unknown_field: a job has no `runs-on` (did you mean `runs_on`? Known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, matrix, outputs, priority, continue_on_error, enabled, steps)
             "#]],
         ),
         (
@@ -307,13 +296,13 @@ fn an_unknown_member_says_what_was_meant_where_it_can() {
         (
             "frobnicate: 1",
             expect![[r#"
-                1:54 /stages/0/jobs/0/frobnicate unknown_field: a job has no `frobnicate` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+                1:54 /stages/0/jobs/0/frobnicate unknown_field: a job has no `frobnicate` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, matrix, outputs, priority, continue_on_error, enabled, steps)
             "#]],
         ),
         (
             "'a/b~c': 1",
             expect![[r#"
-                1:54 /stages/0/jobs/0/a~1b~0c unknown_field: a job has no `a/b~c` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+                1:54 /stages/0/jobs/0/a~1b~0c unknown_field: a job has no `a/b~c` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, matrix, outputs, priority, continue_on_error, enabled, steps)
             "#]],
         ),
     ] {
@@ -322,10 +311,10 @@ fn an_unknown_member_says_what_was_meant_where_it_can() {
     check_short(
         "jobs: {}\nstage: []\n",
         expect![[r#"
-        1:1 /jobs unknown_field: a pipeline has no `jobs` (jobs belong to stages: `stages: [{ name: build, jobs: […] }]`)
-        1:1  missing_field: a pipeline needs `stages` (write `stages:`, and below it `- name: …` with `jobs` for each)
-        2:1 /stage unknown_field: a pipeline has no `stage` (did you mean `stages`? Known are name, on, variables, env, timeout, max_concurrent, concurrency, stages)
-    "#]],
+            1:1 /jobs unknown_field: a pipeline has no `jobs` (jobs belong to stages: `stages: [{ name: build, jobs: […] }]`)
+            1:1  missing_field: a pipeline needs `stages` (write `stages:`, and below it `- name: …` with `jobs` for each)
+            2:1 /stage unknown_field: a pipeline has no `stage` (did you mean `stages`? Known are name, on, variables, env, timeout, max_concurrent, concurrency, priority, then, stages)
+        "#]],
     );
 }
 
@@ -359,7 +348,7 @@ fn values_of_the_wrong_kind_or_size_are_refused() {
         (
             "timeout: '${{ variables.T }}'",
             expect![[r#"
-                1:63 /stages/0/jobs/0/timeout interpolation_not_allowed: `timeout` can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
+                1:63 /stages/0/jobs/0/timeout interpolation_not_allowed: `timeout` can't hold `${{ }}` (it is filled in within `variables`, `run`, `version` and a few more; this has to be written out)
             "#]],
         ),
         (
@@ -444,15 +433,15 @@ fn values_of_the_wrong_kind_or_size_are_refused() {
             3:64 /stages/0/jobs/0/steps missing_field: a job needs at least one step (write `steps:`, and below it `- run: …` for each)
             3:70 /stages/0/jobs/1 missing_field: a job needs `name` (write `name: …`; it shows in statuses and logs)
             3:79 /stages/0/jobs/1/steps wrong_type: `steps` has to be a list, and this is a plain value (write `steps:`, and below it `- run: …` for each)
-            3:87 /stages/0/jobs/2 wrong_type: a job has to be a mapping, and this is a plain value (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+            3:87 /stages/0/jobs/2 wrong_type: a job has to be a mapping, and this is a plain value (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, matrix, outputs, priority, continue_on_error, enabled, steps)
         "#]],
     );
     check_short(
         "concurrency: 2\nmax_concurrent: 2\nstages: {}\n",
         expect![[r#"
-        1:1 /concurrency duplicate_key: `concurrency` and `max_concurrent` are the same (keep one of them)
-        3:9 /stages wrong_type: `stages` has to be a list, and this is a mapping (write `stages:`, and below it `- name: …` with `jobs` for each)
-    "#]],
+            1:14 /concurrency wrong_type: `concurrency` has to be a mapping, and this is a plain value (write `concurrency: { limit: 1 }`, or `concurrency: { group: "web-${{ branch }}" }`)
+            3:9 /stages wrong_type: `stages` has to be a list, and this is a mapping (write `stages:`, and below it `- name: …` with `jobs` for each)
+        "#]],
     );
 }
 
@@ -480,7 +469,7 @@ fn a_step_stays_within_its_workspace() {
         (
             "run: make, working_directory: '${{ branch }}'",
             expect![[r#"
-                1:79 /stages/0/jobs/0/steps/0/working_directory interpolation_not_allowed: `working_directory` can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
+                1:79 /stages/0/jobs/0/steps/0/working_directory interpolation_not_allowed: `working_directory` can't hold `${{ }}` (it is filled in within `variables`, `run`, `version` and a few more; this has to be written out)
             "#]],
         ),
         (
@@ -504,7 +493,7 @@ fn a_step_stays_within_its_workspace() {
         (
             "run: make, name: '${{ branch }}'",
             expect![[r#"
-                1:66 /stages/0/jobs/0/steps/0/name interpolation_not_allowed: a step's name can't hold `${{ }}` (it is filled in within `variables`, `run` and `version` only)
+                1:66 /stages/0/jobs/0/steps/0/name interpolation_not_allowed: a step's name can't hold `${{ }}` (it is filled in within `variables`, `run`, `version` and a few more; this has to be written out)
             "#]],
         ),
         (
@@ -593,8 +582,8 @@ fn expressions_are_looked_at_word_by_word() {
         (
             "branch == main",
             expect![[r#"
-            3:19 /stages/0/if unknown_name: `main` means nothing here (a text needs quotes: `"main"`; known are branch, tag, event, commit, commit_message, author, repository, pipeline, number, variables, stages)
-        "#]],
+                3:19 /stages/0/if unknown_name: `main` means nothing here (a text needs quotes: `"main"`; known are branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
+            "#]],
         ),
         (
             "branch == \"main",
@@ -641,14 +630,14 @@ fn expressions_are_looked_at_word_by_word() {
         (
             "github.ref == \"x\"",
             expect![[r#"
-            3:9 /stages/0/if unknown_name: `github` means nothing here (names stand alone here: branch, tag, event, commit, commit_message, author, repository, pipeline, number, variables, stages)
-        "#]],
+                3:9 /stages/0/if unknown_name: `github` means nothing here (names stand alone here: branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
+            "#]],
         ),
         (
             "secrets.TOKEN != \"\"",
             expect![[r#"
-            3:9 /stages/0/if not_supported_yet: `secrets` is not supported yet in expressions (known are branch, tag, event, commit, commit_message, author, repository, pipeline, number, variables, stages)
-        "#]],
+                3:9 /stages/0/if not_supported_yet: `secrets` is not supported yet in expressions (known are branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
+            "#]],
         ),
         (
             "starts_with(branch, \"v\")",
@@ -659,8 +648,8 @@ fn expressions_are_looked_at_word_by_word() {
         (
             "branch.matches(\"v.*\")",
             expect![[r#"
-            3:16 /stages/0/if unknown_function: there is no function `matches` (known are size, contains, startsWith, endsWith, string, int, double, bool, has, exists, all, exists_one, always, success, failure, cancelled)
-        "#]],
+                3:16 /stages/0/if unknown_function: there is no function `matches` (known are size, contains, startsWith, endsWith, string, int, double, bool, changed, has, exists, all, exists_one, always, success, failure, cancelled)
+            "#]],
         ),
         (
             "hash(\"x\") == \"\"",
@@ -678,7 +667,7 @@ fn expressions_are_looked_at_word_by_word() {
             "stages.a.state == \"failed\"",
             expect![[r#"
                 3:9 /stages/0/if not_awaited: `a` asks for itself, and has no result yet (ask for another stage)
-                3:18 /stages/0/if unknown_name: a stage has no `state` in expressions (ask for its `status`)
+                3:18 /stages/0/if unknown_name: a stage has no `state` in expressions (did you mean `status`?)
             "#]],
         ),
         (
@@ -730,18 +719,8 @@ fn expressions_are_looked_at_word_by_word() {
         3:9 /stages/0/if expression_type: `always()` takes nothing (write `always()` alone)
     "#]],
     );
-    check_step(
-        "run: make, if: 'success()'",
-        expect![[r#"
-        1:65 /stages/0/jobs/0/steps/0/if not_supported_yet: `success()` is not supported yet in the `if` of a step (ask for it in the `if` of a stage or a job)
-    "#]],
-    );
-    check_step(
-        "run: make, if: 'stages.a.status == \"failed\"'",
-        expect![[r#"
-        1:65 /stages/0/jobs/0/steps/0/if not_supported_yet: `stages` is not supported yet in the `if` of a step (ask for it in the `if` of a stage or a job)
-    "#]],
-    );
+    check_step("run: make, if: 'success()'", expect![""]);
+    check_step("run: make, if: 'stages.a.status == \"failed\"'", expect![""]);
 }
 
 #[test]
@@ -773,13 +752,13 @@ stages:
              --> .penstock.yml:4:9
             4 |     ${{ nowhere }}\""
               |         ^^^^^^^
-              = a text needs quotes: `"nowhere"`; known are branch, tag, event, commit, commit_message, author, repository, pipeline, number, variables, stages
+              = a text needs quotes: `"nowhere"`; known are branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages
 
             error[unknown_name]: `nohow` means nothing here
              --> .penstock.yml:7:14
             7 |     over ${{ nohow }}
               |              ^^^^^
-              = a text needs quotes: `"nohow"`; known are branch, tag, event, commit, commit_message, author, repository, pipeline, number, variables, stages
+              = a text needs quotes: `"nohow"`; known are branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages
 
             error[expression_syntax]: expected the end, found `where`
              --> .penstock.yml:9:16
@@ -885,21 +864,21 @@ fn triggers_that_could_not_work_as_meant_are_refused() {
         (
             "on: [push, schedule, workflow_dispatch]",
             expect![[r#"
-            1:12 /on/1 not_supported_yet: `schedule` is not supported yet in `on` (start it through the API from any scheduler until then)
-            1:22 /on/2 unknown_value: there is no event `workflow_dispatch` (by hand is `manual: {}`)
-        "#]],
+                1:12 /on/1 missing_field: `schedule` has to say when (write `on: { schedule: [{ cron: "0 3 * * *" }] }`)
+                1:22 /on/2 unknown_value: there is no event `workflow_dispatch` (by hand is `manual: {}`)
+            "#]],
         ),
         (
             "on: {}",
             expect![[r#"
-            1:5 /on missing_field: `on` selects nothing, so that nothing can start the pipeline (name at least one of push, pull_request, tag, manual)
-        "#]],
+                1:5 /on missing_field: `on` selects nothing, so that nothing can start the pipeline (name at least one of push, pull_request, tag, schedule, webhook, manual)
+            "#]],
         ),
         (
             "on: []",
             expect![[r#"
-            1:5 /on missing_field: `on` selects nothing, so that nothing can start the pipeline (name at least one of push, pull_request, tag, manual)
-        "#]],
+                1:5 /on missing_field: `on` selects nothing, so that nothing can start the pipeline (name at least one of push, pull_request, tag, schedule, webhook, manual)
+            "#]],
         ),
         (
             "on: { push: main }",
@@ -951,7 +930,7 @@ stages:
     jobs: *jobs
 "#,
         expect![[r#"
-            4:44 /stages/0/jobs/0/imag unknown_field: a job has no `imag` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, steps)
+            4:44 /stages/0/jobs/0/imag unknown_field: a job has no `imag` (known are name, runs_on, if, variables, env, timeout, retry, checkout, reports, matrix, outputs, priority, continue_on_error, enabled, steps)
         "#]],
     );
 }

@@ -88,7 +88,7 @@ stages:
           - name: unit
             run: |
               npm test -- --sha ${{ commit }}
-              echo ${{ number + 1 }}
+              echo ${{ number + 1 }} "$NODE" "$NAME"
             if: branch == "main" && has(variables.NODE)
             timeout: 5m
   - name: deploy
@@ -97,7 +97,7 @@ stages:
     jobs: [{ name: ship, steps: [{ run: ./deploy.sh, working_directory: ops }] }]
 "#,
     r#"{"on": ["push"], "stages": [{"name": "a", "if": "size(branch) > 3 ? true : false", "jobs": [{"name": "b",
-"variables": {"A": "\u0041${{ string(number) }}"}, "steps": ["make", {"run": "x", "if": "tag.startsWith(\"v\")"}]}]}]}"#,
+"variables": {"A": "\u0041${{ string(number) }}"}, "steps": ["make $A", {"run": "x", "if": "tag.startsWith(\"v\")"}]}]}]}"#,
     r#"
 stages:
   - name: test

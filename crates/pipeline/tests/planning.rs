@@ -8,7 +8,7 @@ use penstock_pipeline::{Definition, Plan, RunContext, limits, parse, plan};
 
 fn definition(text: &str) -> Definition {
     let parsed = parse(text);
-    assert_eq!(parsed.diagnostics, []);
+    assert_eq!(parsed.errors().collect::<Vec<_>>(), [] as [&penstock_pipeline::Diagnostic; 0]);
     parsed.definition.expect("there is a definition where there is no error")
 }
 

@@ -3,8 +3,14 @@
 use penstock_domain::TriggerEvent;
 use penstock_pipeline::{Refusal, Trigger, parse};
 
-const NOWHERE: Trigger<'static> =
-    Trigger { event: TriggerEvent::Push, branch: "main", tag: None, changed_paths: None, action: None, event_name: None };
+const NOWHERE: Trigger<'static> = Trigger {
+    event: TriggerEvent::Push,
+    branch: "main",
+    tag: None,
+    changed_paths: None,
+    action: None,
+    event_name: None,
+};
 
 fn ask(on: &str, trigger: &Trigger<'_>) -> Result<(), Refusal> {
     let parsed = parse(&format!("{on}\nstages: [{{ name: a, jobs: [{{ name: b, steps: [make] }}] }}]"));

@@ -15,8 +15,8 @@ use penstock_domain::WorkStatus;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::limits::MAX_VALUE_BYTES;
-use crate::plan::{Late, Outputs, RunContext};
+use crate::limits::{MAX_VALUE_BYTES, MAX_VERSION_BYTES};
+use crate::plan::{Late, Outputs, PlannedSuccessor, RunContext};
 use crate::template::{Piece, split};
 use context::NoAnswer;
 pub(crate) use context::{Known, sample};
@@ -153,23 +153,61 @@ pub fn fill_late(
 ) -> Result<(), ExpressionError> {
     for Late { name, text } in late.iter().filter(|late| !facts.run.variables.contains_key(&late.name)) {
         let filled = fill_text(text, &Facts { variables: &*variables, ..*facts })?;
-        if filled.len() > MAX_VALUE_BYTES {
-            let message = format!("variable `{name}` gets longer than {} KiB", MAX_VALUE_BYTES / 1024);
-            return Err(ExpressionError::Fails { message });
-        }
-        if filled.contains('\0') {
-            return Err(ExpressionError::Fails {
-                message: format!("variable `{name}` would hold a zero byte"),
-            });
-        }
+        check_value(name, &filled)?;
         variables.insert(name.clone(), filled);
     }
     Ok(())
 }
 
+/// The parameters of a pipeline that is started now. `facts` are those of the execution that has ended, with its
+/// variables filled in.
+///
+/// # Errors
+/// As [`fill_late`].
+pub fn fill_parameters(
+    successor: &PlannedSuccessor,
+    facts: &Facts<'_>,
+) -> Result<BTreeMap<String, String>, ExpressionError> {
+    let mut parameters = successor.parameters.clone();
+    for Late { name, text } in &successor.late {
+        let filled = fill_text(text, facts)?;
+        check_value(name, &filled)?;
+        parameters.insert(name.clone(), filled);
+    }
+    Ok(parameters)
+}
+
+/// [`crate::PlannedDeploy::late_version`], filled in. None where that comes to nothing, which stands for the commit.
+///
+/// # Errors
+/// As [`evaluate`], and where the version gets too long or is not one line.
+pub fn fill_version(text: &str, facts: &Facts<'_>) -> Result<Option<String>, ExpressionError> {
+    let filled = fill_text(text, facts)?;
+    let version = filled.trim();
+    let message = if version.len() > MAX_VERSION_BYTES {
+        format!("`version` gets longer than {MAX_VERSION_BYTES} bytes")
+    } else if version.contains(char::is_control) {
+        "`version` would hold a line end or another control character".to_owned()
+    } else {
+        return Ok((!version.is_empty()).then(|| version.to_owned()));
+    };
+    Err(ExpressionError::Fails { message })
+}
+
+fn check_value(name: &str, value: &str) -> Result<(), ExpressionError> {
+    let message = if value.len() > MAX_VALUE_BYTES {
+        format!("variable `{name}` gets longer than {} KiB", MAX_VALUE_BYTES / 1024)
+    } else if value.contains('\0') {
+        format!("variable `{name}` would hold a zero byte")
+    } else {
+        return Ok(());
+    };
+    Err(ExpressionError::Fails { message })
+}
+
 /// Answers an `if` without facts about other work.
-pub(crate) fn evaluate_early(condition: &str, known: &Known<'_>) -> Result<bool, ExpressionError> {
-    condition_of(&syntax::parse(condition)?, known)
+pub(crate) fn evaluate_early(expression: &IdedExpr, known: &Known<'_>) -> Result<bool, ExpressionError> {
+    condition_of(expression, known)
 }
 
 /// What `${{ source }}` stands for.

@@ -3,7 +3,8 @@
 //! Only what the file says; deploying is the jobs' and deciding is done elsewhere.
 
 use super::read::{At, Fields, Reader, Shape, Words};
-use super::text::{Scope, template};
+use super::scope::Scope;
+use super::text::template;
 use crate::address::{BadAddress, check_address};
 use crate::definition::Deploy;
 use crate::diagnostic::code;

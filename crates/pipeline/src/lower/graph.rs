@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::reach;
 use super::read::Reader;
 use super::stage::Lowered;
 use crate::diagnostic::code;
@@ -9,7 +10,41 @@ use crate::expression::{syntax, uses};
 use crate::suggest::nearest;
 use crate::tree::shown;
 
-pub(super) fn check(reader: &mut Reader<'_>, stages: &[Lowered]) {
+pub(super) fn check(reader: &mut Reader<'_>, stages: &mut [Lowered]) {
+    check_cleanup(reader, stages);
+    check_order(reader, stages);
+    reach::report_unreachable(reader, stages);
+}
+
+/// What cleans up comes after everything that it cleans up after, and nothing comes after it.
+fn check_cleanup(reader: &mut Reader<'_>, stages: &mut [Lowered]) {
+    let cleans_up: BTreeSet<String> =
+        stages.iter().filter(|other| other.stage.always).map(|other| other.stage.name.clone()).collect();
+    if cleans_up.is_empty() {
+        return;
+    }
+    let others: Vec<String> = stages
+        .iter()
+        .map(|other| &other.stage.name)
+        .filter(|name| !cleans_up.contains(*name))
+        .cloned()
+        .collect();
+    for lowered in stages {
+        for (name, span, pointer) in lowered.dependencies.iter().filter(|(name, ..)| cleans_up.contains(name))
+        {
+            let message = format!("nothing can wait for `{name}`, which cleans up");
+            reader
+                .out
+                .error(*span, pointer.clone(), code::CONFLICT, message)
+                .hint("wait for a stage that it waits for, or take `type: cleanup` from it");
+        }
+        if lowered.stage.always && lowered.dependencies.is_empty() {
+            lowered.stage.depends_on.clone_from(&others);
+        }
+    }
+}
+
+fn check_order(reader: &mut Reader<'_>, stages: &[Lowered]) {
     let mut index: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, lowered) in stages.iter().enumerate().filter(|(_, lowered)| !lowered.stage.name.is_empty()) {
         let name = lowered.stage.name.as_str();
@@ -43,10 +78,16 @@ pub(super) fn check(reader: &mut Reader<'_>, stages: &[Lowered]) {
     let edges: Vec<Vec<usize>> = stages
         .iter()
         .map(|lowered| {
-            lowered.dependencies.iter().filter_map(|(name, ..)| index.get(name.as_str()).copied()).collect()
+            lowered.stage.depends_on.iter().filter_map(|name| index.get(name.as_str()).copied()).collect()
         })
         .collect();
-    report_cycles(reader, stages, &edges);
+    // What cleans up waits for others without having said so, and closes no circle.
+    let written: Vec<Vec<usize>> = stages
+        .iter()
+        .zip(&edges)
+        .map(|(lowered, edges)| if lowered.dependencies.is_empty() { vec![] } else { edges.clone() })
+        .collect();
+    report_cycles(reader, stages, &written);
     report_unawaited(reader, stages, &edges);
 }
 

@@ -1,22 +1,27 @@
 //! A job: what a runner gets at once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use penstock_domain::RetryCause;
 
-use super::read::{At, Fields, Reader, Shape};
-use super::report;
-use super::step;
-use super::text::{Scope, condition, variables};
-use crate::definition::{Job, Step};
+use super::read::{At, Fields, Path, Reader, Shape};
+use super::scope::Scope;
+use super::text::{condition, template, variables};
+use super::usage::Level;
+use super::{matrix, report, step};
+use crate::definition::{Job, Matrix, Step};
 use crate::diagnostic::code;
+use crate::expression::StepFact;
 use crate::expression::names::Site;
 use crate::limits::{
-    DEFAULT_JOB_TIMEOUT_MS, MAX_BACKOFF, MAX_LABEL_CHARS, MAX_LABELS, MAX_RETRIES, MAX_RETRY_DELAY_MS,
-    MAX_STEPS,
+    DEFAULT_JOB_TIMEOUT_MS, MAX_BACKOFF, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS, MAX_OUTPUTS,
+    MAX_PRIORITY, MAX_RETRIES, MAX_RETRY_DELAY_MS, MAX_STEPS,
 };
+use crate::matrix::{axes, fill, names, values, variable_name};
 use crate::retry::RetryPolicy;
 use crate::suggest::nearest;
+use crate::template::has_expressions;
 use crate::tree::{Span, shown};
 
 const RUN_IT: &str = "do it in a step with `run` until then";
@@ -32,29 +37,29 @@ const SHAPE: Shape = Shape {
         "retry",
         "checkout",
         "reports",
+        "matrix",
+        "outputs",
+        "priority",
+        "continue_on_error",
+        "enabled",
         "steps",
     ],
     later: &[
-        ("matrix", "write one job for each combination until then"),
         ("image", "choose a runner that has the tools by `runs_on` until then"),
         ("container", "choose a runner that has the tools by `runs_on` until then"),
         ("cache", RUN_IT),
         ("artifacts", RUN_IT),
         ("services", RUN_IT),
-        ("outputs", "pass files on through a store of your own until then"),
         ("needs", "jobs of one stage run side by side; put what has to wait into a stage with `depends_on`"),
         (
             "depends_on",
             "jobs of one stage run side by side; put what has to wait into a stage with `depends_on`",
         ),
-        ("strategy", "write one job for each combination until then"),
         ("environment", "set `variables` until then"),
         ("secrets", "keep them on the runner until then"),
         ("permissions", "leave it out: a job gets no token of the forge"),
-        ("concurrency", "limit the whole pipeline by `max_concurrent` until then"),
+        ("concurrency", "limit the whole pipeline by `concurrency` until then"),
         ("defaults", "say it at each step until then"),
-        ("continue_on_error", "say it at the steps until then"),
-        ("enabled", "write `if: false` until then"),
         ("description", "write a comment"),
         ("resources", "choose a runner by `runs_on` until then"),
         ("uses", "write the job out until then"),
@@ -74,8 +79,13 @@ const SHAPE: Shape = Shape {
         ("timeout-minutes", "write `timeout: 30m`"),
         ("timeout_minutes", "write `timeout: 30m`"),
         ("timeout_seconds", "write `timeout: 90s`"),
-        ("continue-on-error", "say `continue_on_error` at the steps"),
-        ("allow_failure", "say `continue_on_error` at the steps"),
+        ("strategy", "write `matrix`, with `max_parallel` and `fail_fast` in it"),
+        ("parallel", "write `matrix`"),
+        ("continue-on-error", "write `continue_on_error`"),
+        ("allow_failure", "write `continue_on_error`"),
+        ("output", "write `outputs`"),
+        ("max_parallel", "it belongs into `matrix`"),
+        ("fail_fast", "it belongs into `matrix`"),
         ("stage", "put the job into the `jobs` of its stage"),
     ],
 };
@@ -87,29 +97,128 @@ const RETRY: Shape = Shape {
     instead: &[("when", "write `on`"), ("max_retries", "write `max`"), ("backoff_factor", "write `backoff`")],
 };
 
-pub(super) fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Option<Job> {
+/// The jobs of a stage, or those that a running step adds to it.
+pub(super) fn jobs(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    scope: &Scope<'_>,
+    stage: &str,
+    max: usize,
+) -> Vec<Job> {
+    let hint = "write `jobs:`, and below it `- name: …` with `steps` for each";
+    let items = reader.items(at, "`jobs`", max, hint);
+    let jobs: Vec<(At<'_>, Job)> =
+        items.into_iter().filter_map(|at| Some((at, job(reader, at, scope, stage)?))).collect();
+    unique_names(reader, &jobs);
+    jobs.into_iter().map(|(_, job)| job).collect()
+}
+
+/// Jobs that it is written out to.
+pub(super) fn count(job: &Job) -> usize {
+    job.matrix.as_ref().map_or(1, |matrix| matrix.combinations.len())
+}
+
+fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> Option<Job> {
     let fields = Fields::open(reader, at, &SHAPE)?;
+    let matrix = fields.get("matrix").and_then(|at| matrix::matrix(reader, at));
+    let mut scope = scope.within();
+    scope.matrix = match (&matrix, fields.get("matrix")) {
+        (Some(matrix), _) => Some(Cow::Owned(samples(matrix))),
+        // What is wrong with it is told already.
+        (None, Some(_)) => Some(Cow::Owned(BTreeMap::new())),
+        (None, None) => None,
+    };
     let name = fields
         .need(reader, "name", &SHAPE, "write `name: …`; it shows in statuses and logs")
-        .and_then(|at| reader.name(&at, "a job's name"));
-    let mut scope = scope.within();
-    let variables = level_variables(reader, &fields, &mut scope);
+        .and_then(|at| name(reader, &at, matrix.as_ref(), &scope));
+    let variables = level_variables(reader, &fields, &mut scope, Level::Job);
+    if let (Some(matrix), Some(at)) = (&matrix, fields.get("matrix")) {
+        matrix_variables(reader, &at, matrix, &mut scope);
+    }
+    let outputs = fields.get("outputs").map(|at| outputs(reader, at, stage)).unwrap_or_default();
     Some(Job {
         name: name.unwrap_or_default(),
-        runs_on: fields.get("runs_on").map(|at| labels(reader, at)).unwrap_or_default(),
+        runs_on: fields
+            .get("runs_on")
+            .map(|at| labels(reader, at, matrix.as_ref(), &scope))
+            .unwrap_or_default(),
         condition: condition(reader, fields.get("if"), Site::Work, &scope),
         variables,
         timeout_ms: reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS),
         retry: fields.get("retry").map(|at| retry(reader, at)).unwrap_or_default(),
-        checkout: fields.get("checkout").and_then(|at| reader.flag(&at, "`checkout`")).unwrap_or(true),
+        checkout: fields.flag(reader, "checkout", true),
         reports: fields.get("reports").map(|at| report::reports(reader, at)).unwrap_or_default(),
-        matrix: None,
-        priority: None,
-        continue_on_error: false,
-        enabled: true,
-        outputs: vec![],
+        matrix,
+        priority: priority(reader, &fields),
+        continue_on_error: fields.flag(reader, "continue_on_error", false),
+        enabled: fields.flag(reader, "enabled", true),
+        outputs,
         steps: steps(reader, &fields, &scope),
     })
+}
+
+/// A value for everything that a combination may have.
+fn samples(matrix: &Matrix) -> BTreeMap<String, String> {
+    axes(matrix).into_iter().map(|axis| (axis.to_owned(), String::new())).collect()
+}
+
+/// A job of a matrix may say which one it is.
+fn name(reader: &mut Reader<'_>, at: &At<'_>, matrix: Option<&Matrix>, scope: &Scope<'_>) -> Option<String> {
+    const WHAT: &str = "a job's name";
+    let text = reader.text(at, WHAT)?;
+    let Some(matrix) = matrix.filter(|_| has_expressions(text)) else { return reader.name(at, WHAT) };
+    template(reader, at, Site::Label, scope);
+    for combination in &matrix.combinations {
+        // What can't be filled in is told already.
+        let Ok(name) = fill(text, &values(combination)) else { return None };
+        if !reader.is_name(at, name.trim(), WHAT) {
+            return None;
+        }
+    }
+    Some(text.to_owned())
+}
+
+fn matrix_variables(reader: &mut Reader<'_>, at: &At<'_>, matrix: &Matrix, scope: &mut Scope<'_>) {
+    for axis in axes(matrix) {
+        let name = variable_name(axis);
+        let key = at.entries().and_then(|entries| entries.iter().find(|(key, _)| key.text == axis));
+        let span = key.map_or(at.node.span, |(key, _)| key.span);
+        let Reader { usage, out, .. } = reader;
+        usage.set_by_matrix(&name, span, &Path::Field(&at.path, axis), out);
+        scope.set(&name, false);
+    }
+}
+
+pub(super) fn priority(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<i32> {
+    fields.get("priority").and_then(|at| reader.integer(&at, "`priority`", -MAX_PRIORITY, MAX_PRIORITY))
+}
+
+/// Names of what the steps hand on to later stages.
+fn outputs(reader: &mut Reader<'_>, at: At<'_>, stage: &str) -> Vec<String> {
+    let hint = "write the names in a list, such as `[version]`";
+    let mut outputs: Vec<String> = vec![];
+    for (at, name) in reader.words(&at, "`outputs`", MAX_OUTPUTS, hint) {
+        if !is_identifier(name) {
+            let message = format!("`{}` can't be an output", shown(name));
+            reader.error(&at, code::BAD_NAME, message).hint(IDENTIFIER_HINT);
+        } else if outputs.iter().any(|known| known == name) {
+            let message = format!("the output `{name}` is here twice");
+            reader.warn(&at, code::REDUNDANT, message).hint("once is enough");
+        } else {
+            reader.usage.declare_output(stage, name, at.node.span, &at.path);
+            outputs.push(name.to_owned());
+        }
+    }
+    outputs
+}
+
+pub(super) const IDENTIFIER_HINT: &str = "use letters, digits, `_` and `-`, not beginning with a digit";
+
+/// What expressions may name.
+pub(super) fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        && name.len() <= MAX_NAME_CHARS
 }
 
 /// `variables`, or `env` as some write it.
@@ -117,7 +226,9 @@ pub(super) fn level_variables(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
     scope: &mut Scope<'_>,
+    level: Level,
 ) -> Vec<crate::definition::Variable> {
+    reader.usage.enter(level);
     if let (Some(_), Some(env)) = (fields.key("variables"), fields.key("env")) {
         let message = "`env` and `variables` are the same".to_owned();
         reader
@@ -135,18 +246,45 @@ fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec
     if matches!(&at.node.value, crate::tree::Value::List(list) if list.is_empty()) {
         reader.error(&at, code::MISSING_FIELD, "a job needs at least one step").hint(HINT);
     }
-    items.into_iter().filter_map(|at| step::step(reader, at, scope)).collect()
+    let mut scope = scope.within();
+    let mut steps = vec![];
+    for at in items {
+        let Some(step) = step::step(reader, at, &scope) else { continue };
+        if let Some(id) = &step.id {
+            if scope.steps.contains_key(id) {
+                let message = format!("a step with the id `{id}` is here already");
+                reader.error(&at, code::DUPLICATE_NAME, message).hint("call one of them something else");
+            }
+            scope.steps.to_mut().insert(id.clone(), StepFact::default());
+        }
+        steps.push(step);
+    }
+    steps
 }
 
-fn labels(reader: &mut Reader<'_>, at: At<'_>) -> Vec<String> {
+fn labels(reader: &mut Reader<'_>, at: At<'_>, matrix: Option<&Matrix>, scope: &Scope<'_>) -> Vec<String> {
     let hint = "write a label or a list, such as `[linux, gpu]`";
     let mut labels: Vec<String> = vec![];
     for (at, label) in reader.words(&at, "`runs_on`", MAX_LABELS, hint) {
-        let fine = label.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && label.len() <= MAX_LABEL_CHARS
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c));
-        if !fine {
-            let message = format!("`{}` can't be a label", shown(label));
+        let before = reader.out.count();
+        let wrong = match matrix.filter(|_| has_expressions(label)) {
+            Some(matrix) => {
+                template(reader, &at, Site::Label, scope);
+                // What can't be filled in is no label, and is told already.
+                if reader.out.count() > before {
+                    continue;
+                }
+                let filled = matrix.combinations.iter().filter_map(|one| fill(label, &values(one)).ok());
+                filled.map(|label| label.trim().to_owned()).find(|label| !is_label(label))
+            }
+            None if has_expressions(label) => {
+                template(reader, &at, Site::Label, scope);
+                continue;
+            }
+            None => (!is_label(label)).then(|| label.to_owned()),
+        };
+        if let Some(wrong) = wrong {
+            let message = format!("`{}` can't be a label", shown(&wrong));
             let hint = format!("use up to {MAX_LABEL_CHARS} letters, digits and `_ - . :`");
             reader.error(&at, code::BAD_NAME, message).hint(hint);
         } else if !labels.iter().any(|known| known == label) {
@@ -154,6 +292,12 @@ fn labels(reader: &mut Reader<'_>, at: At<'_>) -> Vec<String> {
         }
     }
     labels
+}
+
+fn is_label(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= MAX_LABEL_CHARS
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
 }
 
 fn retry(reader: &mut Reader<'_>, at: At<'_>) -> RetryPolicy {
@@ -199,15 +343,26 @@ fn causes(reader: &mut Reader<'_>, at: At<'_>) -> Vec<RetryCause> {
     causes
 }
 
-/// Jobs of one stage have names of their own.
-pub(super) fn unique_names(reader: &mut Reader<'_>, jobs: &[(At<'_>, Job)]) {
-    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+/// Jobs of one stage have names of their own, and outputs, too: written out, as the plan has them.
+fn unique_names(reader: &mut Reader<'_>, jobs: &[(At<'_>, Job)]) {
+    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    let mut outputs: BTreeMap<&str, Span> = BTreeMap::new();
     for (at, job) in jobs.iter().filter(|(_, job)| !job.name.is_empty()) {
-        match seen.get(job.name.as_str()) {
-            Some(first) => reader.duplicate(at, "a job", &job.name, *first),
-            None => {
-                seen.insert(&job.name, at.node.span);
+        // What can't be filled in is told already.
+        let names = names(job).unwrap_or_default();
+        match names.iter().find_map(|name| Some((name, seen.get(name)?))) {
+            Some((name, first)) => reader.duplicate(at, "a job", name, *first),
+            None => seen.extend(names.into_iter().map(|name| (name, at.node.span))),
+        }
+        for output in &job.outputs {
+            if let Some(first) = outputs.get(output.as_str()) {
+                let message =
+                    format!("an output `{output}` is handed on by the job of line {}, too", first.line);
+                reader
+                    .error(at, code::DUPLICATE_NAME, message)
+                    .hint("call one of them something else; later stages could not tell them apart");
             }
+            outputs.insert(output, at.node.span);
         }
     }
 }

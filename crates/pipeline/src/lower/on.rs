@@ -1,6 +1,8 @@
 //! `on`: what starts the pipeline.
 
-use super::read::{At, Fields, Reader, Shape};
+use super::read::{At, Fields, Reader, Shape, Words};
+use super::{input, schedule};
+use crate::definition::Input;
 use crate::diagnostic::code;
 use crate::glob::Patterns;
 use crate::limits::MAX_PATTERNS;
@@ -8,24 +10,22 @@ use crate::suggest::nearest;
 use crate::tree::{Key, Value, shown};
 use crate::trigger::{BranchFilter, Triggers};
 
-const LATER_SCHEDULE: &str = "start it through the API from any scheduler until then";
 const LATER_EVENT: &str = "start it through the API until then";
 
 const ON: Shape = Shape {
     what: "`on`",
-    fields: &["push", "pull_request", "tag", "manual"],
+    fields: &["push", "pull_request", "tag", "schedule", "webhook", "manual"],
     later: &[
-        ("schedule", LATER_SCHEDULE),
-        ("webhook", LATER_EVENT),
-        ("event", LATER_EVENT),
-        ("events", LATER_EVENT),
         ("release", "use `tag` until then"),
-        ("repository_dispatch", LATER_EVENT),
         ("workflow_call", LATER_EVENT),
-        ("workflow_run", LATER_EVENT),
+        ("workflow_run", "let the other pipeline say `then: [{ pipeline: … }]`"),
     ],
     instead: &[
         ("workflow_dispatch", "by hand is `manual: {}`"),
+        ("repository_dispatch", "write `webhook: { events: [name] }`"),
+        ("event", "write `webhook: { events: [name] }`"),
+        ("events", "write `webhook: { events: [name] }`"),
+        ("cron", "write `schedule: [{ cron: \"0 3 * * *\" }]`"),
         ("tags", "write `tag: [\"v*\"]`"),
         (
             "pull_request_target",
@@ -49,26 +49,41 @@ const PUSH: Shape = Shape {
 
 const PULL_REQUEST: Shape = Shape {
     what: "`pull_request`",
-    fields: &["branches", "paths", "paths_ignore"],
-    later: &[
-        ("types", "it starts when one is opened, reopened or gets commits"),
-        ("events", "it starts when one is opened, reopened or gets commits"),
-    ],
+    fields: &["branches", "paths", "paths_ignore", "types", "events"],
+    later: &[],
     instead: &[
         ("branches_ignore", INSTEAD_OF_BRANCHES_IGNORE),
         ("branches-ignore", INSTEAD_OF_BRANCHES_IGNORE),
     ],
 };
 
-const MANUAL: Shape = Shape {
-    what: "`manual`",
-    fields: &[],
-    later: &[("inputs", "give parameters when starting it; each is a variable")],
-    instead: &[],
+const PULL_REQUEST_TYPES: Words = Words {
+    what: "a type",
+    known: &["opened", "reopened", "synchronize", "ready_for_review"],
+    later: &[
+        "closed",
+        "labeled",
+        "unlabeled",
+        "edited",
+        "assigned",
+        "review_requested",
+        "converted_to_draft",
+    ],
+    until_then: "it starts when a pull request is opened, reopened, gets commits or is ready for review",
 };
 
-pub(super) fn triggers(reader: &mut Reader<'_>, at: Option<At<'_>>) -> Triggers {
-    let Some(at) = at else { return Triggers::default() };
+const WEBHOOK: Shape = Shape {
+    what: "`webhook`",
+    fields: &["events"],
+    later: &[],
+    instead: &[("types", "write `events`"), ("names", "write `events`"), ("secret", "it is the server's")],
+};
+
+const MANUAL: Shape = Shape { what: "`manual`", fields: &["inputs"], later: &[], instead: &[] };
+
+/// What starts it, and what a run may be given.
+pub(super) fn triggers(reader: &mut Reader<'_>, at: Option<At<'_>>) -> (Triggers, Vec<Input>) {
+    let Some(at) = at else { return (Triggers::default(), vec![]) };
     let mut triggers = Triggers::none();
     if matches!(&at.node.value, Value::List(events) if events.is_empty())
         || at.entries().is_some_and(<[_]>::is_empty)
@@ -76,7 +91,7 @@ pub(super) fn triggers(reader: &mut Reader<'_>, at: Option<At<'_>>) -> Triggers 
         reader
             .error(&at, code::MISSING_FIELD, "`on` selects nothing, so that nothing can start the pipeline")
             .hint(format!("name at least one of {}", ON.fields.join(", ")));
-        return triggers;
+        return (triggers, vec![]);
     }
     if at.entries().is_none() {
         let hint = "write `on: push`, `on: [push, pull_request]`, or a mapping with filters";
@@ -86,20 +101,40 @@ pub(super) fn triggers(reader: &mut Reader<'_>, at: Option<At<'_>>) -> Triggers 
                 refuse_event(reader, &key, &at);
             }
         }
-        return triggers;
+        return (triggers, vec![]);
     }
-    let Some(fields) = Fields::open(reader, at, &ON) else { return triggers };
+    let Some(fields) = Fields::open(reader, at, &ON) else { return (triggers, vec![]) };
     triggers.push = fields.get_with_null("push").map(|at| branch_filter(reader, at, &PUSH));
     triggers.pull_request =
         fields.get_with_null("pull_request").map(|at| branch_filter(reader, at, &PULL_REQUEST));
     triggers.tag = fields.get_with_null("tag").map(|at| patterns(reader, Some(at), "`tag`"));
+    triggers.webhook = fields.get_with_null("webhook").map(|at| webhook(reader, at));
+    let mut inputs = vec![];
     if let Some(at) = fields.get_with_null("manual") {
         triggers.manual = true;
-        if !at.node.is_null() {
-            let _ = Fields::open(reader, at, &MANUAL);
-        }
+        inputs = manual(reader, at);
     }
-    triggers
+    if let Some(at) = fields.get_with_null("schedule") {
+        triggers.schedule = schedule::schedules(reader, at, &inputs);
+    }
+    (triggers, inputs)
+}
+
+fn manual(reader: &mut Reader<'_>, at: At<'_>) -> Vec<Input> {
+    if at.node.is_null() {
+        return vec![];
+    }
+    let Some(fields) = Fields::open(reader, at, &MANUAL) else { return vec![] };
+    fields.get("inputs").map(|at| input::inputs(reader, at)).unwrap_or_default()
+}
+
+/// Somebody's own events; None is every one.
+fn webhook(reader: &mut Reader<'_>, at: At<'_>) -> Option<Patterns> {
+    if at.node.is_null() {
+        return None;
+    }
+    let fields = Fields::open(reader, at, &WEBHOOK)?;
+    patterns(reader, fields.get("events"), "`events`")
 }
 
 fn select(triggers: &mut Triggers, event: &str) -> bool {
@@ -107,6 +142,7 @@ fn select(triggers: &mut Triggers, event: &str) -> bool {
         "push" => triggers.push = Some(BranchFilter::default()),
         "pull_request" => triggers.pull_request = Some(BranchFilter::default()),
         "tag" => triggers.tag = Some(None),
+        "webhook" => triggers.webhook = Some(None),
         "manual" => triggers.manual = true,
         _ => return false,
     }
@@ -119,6 +155,13 @@ fn refuse_event(reader: &mut Reader<'_>, key: &Key, at: &At<'_>) {
     if let Some((_, instead)) = ON.later.iter().find(|(later, _)| *later == event) {
         let message = format!("`{event}` is not supported yet in `on`");
         reader.out.error(key.span, pointer, code::NOT_SUPPORTED_YET, message).hint(*instead);
+        return;
+    }
+    if event == "schedule" {
+        reader
+            .out
+            .error(key.span, pointer, code::MISSING_FIELD, "`schedule` has to say when".to_owned())
+            .hint("write `on: { schedule: [{ cron: \"0 3 * * *\" }] }`");
         return;
     }
     let hint = match (
@@ -142,8 +185,33 @@ fn branch_filter(reader: &mut Reader<'_>, at: At<'_>, shape: &Shape) -> BranchFi
         branches: patterns(reader, fields.get("branches"), "`branches`"),
         paths: patterns(reader, fields.get("paths"), "`paths`"),
         paths_ignore: patterns(reader, fields.get("paths_ignore"), "`paths_ignore`"),
-        types: None,
+        types: shape.fields.contains(&"types").then(|| types(reader, &fields)).flatten(),
     }
+}
+
+/// What has to happen to a pull request.
+fn types(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<String>> {
+    if let (Some(_), Some(key)) = (fields.get("types"), fields.key("events")) {
+        let message = "`types` and `events` are the same here".to_owned();
+        reader
+            .out
+            .error(key.span, fields.pointer("events"), code::DUPLICATE_KEY, message)
+            .hint("keep `types`");
+    }
+    let at = fields.get("types").or_else(|| fields.get("events"))?;
+    let max = PULL_REQUEST_TYPES.known.len() + PULL_REQUEST_TYPES.later.len();
+    let words = reader.words(&at, "`types`", max, "write a list such as `[opened, synchronize]`");
+    if words.is_empty() {
+        reader
+            .error(&at, code::MISSING_FIELD, "`types` holds nothing, so that no pull request could start it")
+            .hint("leave it out to let every one start it");
+    }
+    let mut types: Vec<String> = vec![];
+    for (at, _) in words {
+        let word = reader.word(&at, &PULL_REQUEST_TYPES).map(str::to_owned);
+        types.extend(word.filter(|word| !types.contains(word)));
+    }
+    Some(types)
 }
 
 fn patterns(reader: &mut Reader<'_>, at: Option<At<'_>>, what: &str) -> Option<Patterns> {

@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Display};
 
+use super::usage::Usage;
 use crate::diagnostic::{Diagnostics, Hint, code};
 use crate::duration::{parse_ms, write_ms};
 use crate::limits::{MAX_NAME_CHARS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS};
@@ -72,9 +73,16 @@ pub(super) struct Reader<'s> {
     pub out: Diagnostics,
     /// So far.
     pub expressions: usize,
+    /// What is set and what is used.
+    pub usage: Usage,
 }
 
 impl<'t> Fields<'t> {
+    /// The members of a mapping whose names are looked at elsewhere.
+    pub fn of(at: At<'t>) -> Option<Self> {
+        Some(Self { at, entries: at.entries()? })
+    }
+
     /// None where `at` is no mapping.
     pub fn open(reader: &mut Reader<'_>, at: At<'t>, shape: &Shape) -> Option<Self> {
         let Value::Map(entries) = &at.node.value else {
@@ -99,6 +107,11 @@ impl<'t> Fields<'t> {
     pub fn get_with_null<'f>(&'f self, name: &'f str) -> Option<At<'f>> {
         let (_, node) = self.entries.iter().find(|(key, _)| key.text == name)?;
         Some(At { node, path: Path::Field(&self.at.path, name) })
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, reader: &mut Reader<'_>, name: &str, otherwise: bool) -> bool {
+        self.get(name).and_then(|at| reader.flag(&at, &format!("`{name}`"))).unwrap_or(otherwise)
     }
 
     pub fn pointer(&self, name: &str) -> String {
@@ -137,7 +150,17 @@ impl<'t> At<'t> {
     }
 }
 
+impl<'s> Reader<'s> {
+    pub fn new(source: &'s str, out: Diagnostics) -> Self {
+        Self { source, out, expressions: 0, usage: Usage::default() }
+    }
+}
+
 impl Reader<'_> {
+    pub fn warn(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
+        self.out.warn(at.node.span, at.path.to_string(), code, message.into())
+    }
+
     pub fn error(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
         self.out.error(at.node.span, at.path.to_string(), code, message.into())
     }
@@ -208,7 +231,7 @@ impl Reader<'_> {
         if crate::template::has_expressions(text) {
             let message = format!("{what} can't hold `${{{{ }}}}`");
             self.error(at, code::INTERPOLATION_NOT_ALLOWED, message)
-                .hint("it is filled in within `variables`, `run` and `version` only");
+                .hint("it is filled in within `variables`, `run`, `version` and a few more; this has to be written out");
             return None;
         }
         Some(text)
@@ -250,6 +273,24 @@ impl Reader<'_> {
         let written = at.scalar().map(|scalar| scalar.text.as_str());
         match written.and_then(|text| text.parse::<i64>().ok()) {
             Some(n) => match u32::try_from(n).ok().filter(|n| (min..=max).contains(n)) {
+                None => {
+                    let message = format!("{what} has to be from {min} to {max}, and this is {n}");
+                    self.error(at, code::OUT_OF_RANGE, message).done();
+                    None
+                }
+                some => some,
+            },
+            None => {
+                self.wrong_type(at, what, "a whole number").done();
+                None
+            }
+        }
+    }
+
+    /// A whole number that may be negative.
+    pub fn integer(&mut self, at: &At<'_>, what: &str, min: i32, max: i32) -> Option<i32> {
+        match at.scalar().and_then(|scalar| scalar.text.parse::<i64>().ok()) {
+            Some(n) => match i32::try_from(n).ok().filter(|n| (min..=max).contains(n)) {
                 None => {
                     let message = format!("{what} has to be from {min} to {max}, and this is {n}");
                     self.error(at, code::OUT_OF_RANGE, message).done();
@@ -330,6 +371,16 @@ impl Reader<'_> {
         let Some(message) = objection(text, what) else { return Some(text.to_owned()) };
         self.error(at, code::BAD_NAME, message).hint(NAME_HINT);
         None
+    }
+
+    /// Whether what a text was filled in to can be a name, which is said where it can't.
+    pub fn is_name(&mut self, at: &At<'_>, filled: &str, what: &str) -> bool {
+        let objection = objection(filled, what);
+        if let Some(objection) = &objection {
+            let message = format!("{objection}, and this would be `{}`", shown(filled));
+            self.error(at, code::BAD_NAME, message).hint(NAME_HINT);
+        }
+        objection.is_none()
     }
 
     /// A name that is a key of a mapping.

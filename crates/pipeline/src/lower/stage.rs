@@ -6,7 +6,9 @@ use penstock_domain::StageType;
 
 use super::job::{self, level_variables};
 use super::read::{At, Fields, Reader, Shape};
-use super::text::{Scope, condition};
+use super::scope::Scope;
+use super::text::condition;
+use super::usage::Level;
 use super::{deploy, gate};
 use crate::definition::{Job, Stage};
 use crate::diagnostic::code;
@@ -17,16 +19,27 @@ use crate::tree::{Span, Value, shown};
 
 const SHAPE: Shape = Shape {
     what: "a stage",
-    fields: &["name", "type", "depends_on", "if", "timeout", "variables", "env", "gates", "deploy", "jobs"],
+    fields: &[
+        "name",
+        "type",
+        "depends_on",
+        "if",
+        "timeout",
+        "variables",
+        "env",
+        "continue_on_error",
+        "enabled",
+        "gates",
+        "deploy",
+        "jobs",
+    ],
     later: &[
         ("approval", "start the stage's pipeline by hand until then"),
         ("approvals", "start the stage's pipeline by hand until then"),
-        ("matrix", "write one job for each combination until then"),
         ("retry", "say it at the jobs"),
-        ("enabled", "write `if: false` until then"),
         ("description", "write a comment"),
         ("parallel", "jobs of a stage run side by side already"),
-        ("concurrency", "limit the whole pipeline by `max_concurrent` until then"),
+        ("concurrency", "limit the whole pipeline by `concurrency` until then"),
     ],
     instead: &[
         ("needs", "write `depends_on`"),
@@ -39,6 +52,12 @@ const SHAPE: Shape = Shape {
         ("run", "put it into a job: `jobs: [{ name: …, steps: [{ run: … }] }]`"),
         ("image", "it belongs to a job"),
         ("runs_on", "it belongs to a job"),
+        ("matrix", "it belongs to a job"),
+        ("outputs", "they belong to the job whose steps hand them on"),
+        ("priority", "it belongs to a job, or to the whole pipeline"),
+        ("continue-on-error", "write `continue_on_error`"),
+        ("allow_failure", "write `continue_on_error`"),
+        ("always", "write `type: cleanup`, or `if: always()`"),
         ("when", "write `if`"),
         ("condition", "write `if`"),
         ("conditions", "write `if`"),
@@ -67,24 +86,27 @@ pub(super) fn stage(
         .unwrap_or_default();
     let given = fields.get("type").and_then(|at| stage_type(reader, at));
     let dependencies = fields.get("depends_on").map(|at| dependencies(reader, at)).unwrap_or_default();
+    let always = given == Some(StageType::Cleanup);
+    let file = scope.file;
     let mut scope = scope.within();
-    let variables = level_variables(reader, &fields, &mut scope);
+    scope.awaited = file.stage(&name).map(|offer| &offer.before);
+    let variables = level_variables(reader, &fields, &mut scope, Level::Stage);
     let gates = fields.get("gates").map(|at| gate::gates(reader, at)).unwrap_or_default();
     let deploy = fields.get("deploy").and_then(|at| deploy::deploy(reader, at, &scope));
     check_purpose(reader, &fields, given);
     let stage = Stage {
         stage_type: given.unwrap_or_else(|| natural_type(&fields, &name)),
-        name,
         depends_on: dependencies.iter().map(|(name, ..)| name.clone()).collect(),
         condition: condition(reader, fields.get("if"), Site::Work, &scope),
         timeout_ms: reader.timeout_ms(fields.get("timeout")),
-        always: false,
-        continue_on_error: false,
-        enabled: true,
+        always,
+        continue_on_error: fields.flag(reader, "continue_on_error", false),
+        enabled: fields.flag(reader, "enabled", true),
         variables,
         gates,
         deploy,
-        jobs: jobs(reader, &fields, &scope, jobs_so_far),
+        jobs: jobs(reader, &fields, &scope, &name, jobs_so_far),
+        name,
     };
     let span = fields.get("name").map_or(at.node.span, |at| at.node.span);
     Some(Lowered { stage, span, pointer: at.path.to_string(), dependencies })
@@ -92,6 +114,17 @@ pub(super) fn stage(
 
 /// A stage checks what was built, or deploys it; and what it is called fits what it does.
 fn check_purpose(reader: &mut Reader<'_>, fields: &Fields<'_>, given: Option<StageType>) {
+    if given == Some(StageType::Cleanup) {
+        for name in ["gates", "deploy"] {
+            let Some(key) = fields.key(name).filter(|_| fields.get(name).is_some()) else { continue };
+            let message = format!("a stage of type `cleanup` can't have `{name}`");
+            reader
+                .out
+                .error(key.span, fields.pointer(name), code::CONFLICT, message)
+                .hint("put it into a stage of its own: this one runs whatever became of the others");
+        }
+        return;
+    }
     if fields.get("deploy").is_none() {
         return;
     }
@@ -123,10 +156,11 @@ fn is_empty_list(at: &At<'_>) -> bool {
     matches!(&at.node.value, Value::List(list) if list.is_empty())
 }
 
-pub(super) fn jobs(
+fn jobs(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
     scope: &Scope<'_>,
+    stage: &str,
     so_far: &mut usize,
 ) -> Vec<Job> {
     let hint = if fields.get("deploy").is_some() {
@@ -142,16 +176,14 @@ pub(super) fn jobs(
     if is_empty_list(&at) {
         reader.error(&at, code::MISSING_FIELD, "a stage needs at least one job").hint(hint);
     }
-    let items = reader.items(&at, "`jobs`", MAX_JOBS, hint);
-    if *so_far <= MAX_JOBS && *so_far + items.len() > MAX_JOBS {
+    let jobs = job::jobs(reader, &at, scope, stage, MAX_JOBS);
+    let count: usize = jobs.iter().map(job::count).sum();
+    if *so_far <= MAX_JOBS && *so_far + count > MAX_JOBS {
         let message = format!("a pipeline can have at most {MAX_JOBS} jobs, and there are more from here on");
         reader.error(&at, code::LIMIT, message).hint("split the pipeline");
     }
-    *so_far += items.len();
-    let jobs: Vec<(At<'_>, Job)> =
-        items.into_iter().filter_map(|at| Some((at, job::job(reader, at, scope)?))).collect();
-    job::unique_names(reader, &jobs);
-    jobs.into_iter().map(|(_, job)| job).collect()
+    *so_far += count;
+    jobs
 }
 
 fn dependencies(reader: &mut Reader<'_>, at: At<'_>) -> Vec<(String, Span, String)> {

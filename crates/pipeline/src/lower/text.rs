@@ -1,36 +1,18 @@
 //! Texts with expressions, conditions, and variables: what is read here is checked word by word.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use penstock_domain::WorkStatus;
-
+use super::input::objection_to as objection_to_input;
 use super::read::{At, Path, Reader};
+use super::scope::Scope;
 use crate::definition::{Condition, Place, Variable};
 use crate::diagnostic::{Severity, code};
-use crate::expression::names::{self, Finding, Offered, Site};
-use crate::expression::{ExpressionError, Facts, Known, rehearse, sample, syntax};
+use crate::expression::names::{self, Finding, Site};
+use crate::expression::uses::Uses;
+use crate::expression::{ExpressionError, syntax};
 use crate::limits::{
     MAX_EXPRESSIONS, MAX_EXPRESSIONS_IN_TEXT, MAX_NAME_CHARS, MAX_VALUE_BYTES, MAX_VARIABLES,
 };
-use crate::plan::Outputs;
-use crate::template::{Piece, Template, split};
+use crate::template::{Asks, Piece, Template, split};
 use crate::tree::{Scalar, Span, shown};
-
-/// What is set where, so that expressions can be checked.
-#[derive(Clone)]
-pub(super) struct Scope<'a> {
-    /// As if each had succeeded.
-    pub stages: &'a BTreeMap<String, WorkStatus>,
-    /// With values that stand for any.
-    pub variables: Cow<'a, BTreeMap<String, String>>,
-}
-
-impl Scope<'_> {
-    pub fn within(&self) -> Scope<'_> {
-        Scope { stages: self.stages, variables: Cow::Borrowed(&self.variables) }
-    }
-}
 
 /// What the runner tells every step; a variable of that name would lie.
 const RESERVED_PREFIX: &str = "PENSTOCK";
@@ -57,10 +39,38 @@ pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut
             reader.out.error(key.span, at.path.to_string(), code::BAD_NAME, message).done();
             continue;
         }
-        scope.variables.to_mut().insert(key.text.clone(), String::new());
-        variables.extend(value.map(|value| Variable { name: key.text.clone(), value }));
+        let Some(value) = value else {
+            scope.set(&key.text, false);
+            continue;
+        };
+        scope.set(&key.text, value.is_late(&scope.late));
+        reader.usage.set(&key.text, &value, key.span, &at.path, &mut reader.out);
+        variables.push(Variable { name: key.text.clone(), value });
     }
     variables
+}
+
+/// What another pipeline is given: of these values none sees another.
+pub(super) fn parameters(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Vec<Variable> {
+    let Some(entries) = at.entries() else {
+        reader.wrong_type(&at, "`parameters`", "a mapping").hint("write `parameters: { NAME: value }`");
+        return vec![];
+    };
+    if entries.len() > MAX_VARIABLES {
+        let message =
+            format!("there can be at most {MAX_VARIABLES} parameters, and these are {}", entries.len());
+        reader.error(&at, code::LIMIT, message).hint("put what belongs together into one");
+    }
+    let mut parameters = vec![];
+    for (key, node) in entries.iter().take(MAX_VARIABLES) {
+        let at = At { node, path: Path::Field(&at.path, &key.text) };
+        if let Some(message) = objection_to_input(&key.text) {
+            reader.out.error(key.span, at.path.to_string(), code::BAD_NAME, message).done();
+            continue;
+        }
+        parameters.extend(value(reader, &at, scope).map(|value| Variable { name: key.text.clone(), value }));
+    }
+    parameters
 }
 
 /// # Errors
@@ -109,8 +119,8 @@ pub(super) fn template(reader: &mut Reader<'_>, at: &At<'_>, site: Site, scope: 
             Piece::Expression { source, offset } => {
                 let span = locator.span(offset + leading_blanks(source), source.trim().chars().count());
                 let place = place(at, span);
-                check(reader, at, source, offset, &mut locator, site, scope);
-                template.push_expression(source, place);
+                let asks = check(reader, at, source, offset, &mut locator, site, scope);
+                template.push_expression(source, place, asks);
             }
             Piece::Unclosed { offset } => {
                 let span = locator.span(offset, 3);
@@ -159,16 +169,17 @@ fn check(
     locator: &mut Locator<'_>,
     site: Site,
     scope: &Scope<'_>,
-) {
+) -> Asks {
     reader.expressions += 1;
     if reader.expressions > MAX_EXPRESSIONS {
         if reader.expressions == MAX_EXPRESSIONS + 1 {
             let message = format!("a pipeline can hold at most {MAX_EXPRESSIONS} expressions");
             reader.error(at, code::LIMIT, message).hint("set a variable once, and use it everywhere");
         }
-        return;
+        return Asks::default();
     }
-    for finding in findings(source, site, scope) {
+    let (findings, asks) = findings(reader, source, site, scope);
+    for finding in findings {
         let Finding { severity, code, offset: within, chars, message, hint } = finding;
         let span = locator.span(offset + within, chars);
         let pointer = at.path.to_string();
@@ -177,9 +188,10 @@ fn check(
             Severity::Warning => reader.out.warn(span, pointer, code, message).hint_if_any(hint),
         }
     }
+    asks
 }
 
-fn findings(source: &str, site: Site, scope: &Scope<'_>) -> Vec<Finding> {
+fn findings(reader: &mut Reader<'_>, source: &str, site: Site, scope: &Scope<'_>) -> (Vec<Finding>, Asks) {
     let broken = |error: ExpressionError| {
         let (code, offset) = match &error {
             ExpressionError::Syntax { offset, .. } => (code::EXPRESSION_SYNTAX, *offset),
@@ -197,29 +209,15 @@ fn findings(source: &str, site: Site, scope: &Scope<'_>) -> Vec<Finding> {
     };
     let (expression, words) = match syntax::parse_words(source) {
         Ok(parsed) => parsed,
-        Err(error) => return vec![broken(error)],
+        Err(error) => return (vec![broken(error)], Asks::default()),
     };
-    let offered = Offered { stages: scope.stages, variables: &scope.variables };
-    let mut findings = names::check(&expression, &words, site, &offered);
+    let uses = Uses::of(&expression);
+    reader.usage.expression(&uses);
+    let mut findings = names::check(&uses, &words, site, &scope.offered());
     if findings.iter().all(|finding| finding.severity == Severity::Warning) {
-        let (run, variables, stages) = (sample(), scope.variables.as_ref(), scope.stages);
-        let (outputs, matrix) = (Outputs::new(), BTreeMap::new());
-        let (run, outputs, matrix) = (&run, &outputs, &matrix);
-        let facts = Facts {
-            success: true,
-            failure: false,
-            cancelled: false,
-            stages,
-            outputs,
-            run,
-            matrix,
-            variables,
-        };
-        let facts = (site == Site::Work).then_some(&facts);
-        let known = Known { run, variables, matrix, facts, steps: None };
-        findings.extend(rehearse(&expression, site, &known).err().map(broken));
+        findings.extend(scope.rehearse(&expression, site).err().map(broken));
     }
-    findings
+    (findings, Asks::of(&uses))
 }
 
 fn leading_blanks(text: &str) -> usize {

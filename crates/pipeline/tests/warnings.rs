@@ -1,0 +1,126 @@
+//! What looks wrong, and need not be.
+
+use expect_test::{Expect, expect};
+use penstock_pipeline::{Severity, parse};
+
+fn check(text: &str, expected: Expect) {
+    let parsed = parse(text);
+    let line = |d: &penstock_pipeline::Diagnostic| {
+        assert_eq!(d.severity, Severity::Warning, "{d:?}");
+        let hint = d.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}:{} {} {}: {}{hint}\n", d.line, d.column, d.pointer, d.code, d.message)
+    };
+    expected.assert_eq(&parsed.diagnostics.iter().map(line).collect::<String>());
+    assert!(parsed.definition.is_some());
+}
+
+#[test]
+fn what_never_runs_is_told() {
+    check(
+        r#"
+stages:
+  - { name: off, enabled: false, jobs: [{ name: b, outputs: [o], steps: [make] }] }
+  - { name: never, if: false, jobs: [{ name: b, steps: [make] }] }
+  - name: after
+    depends_on: [off, never]
+    variables: { O: "${{ stages.off.outputs.o }}" }
+    jobs:
+      - { name: a, if: '"a" == "b" && branch == "main"', steps: ['x $O'] }
+      - { name: b, if: 'failure() && false || 1 > 2', steps: [{ run: x, if: 'size("") > 0' }] }
+      - { name: c, if: 'failure() || 1 > 2', steps: [{ run: x, if: 'always()' }, { run: x, enabled: false }] }
+"#,
+        expect![[r#"
+            3:13 /stages/0 unreachable: stage `off` is switched off, and never runs (switch it on, or take it out)
+            4:24 /stages/1/if unreachable: this is never true, so that the stage never runs (switch it on, or take it out)
+            6:18 /stages/2/depends_on/0 unreachable: `off` never runs, so that nothing waits for it (switch it on, or take it out)
+            6:23 /stages/2/depends_on/1 unreachable: `never` never runs, so that nothing waits for it (switch it on, or take it out)
+            7:33 /stages/2/variables/O unreachable: `off` never runs, so that its outputs are always empty (switch it on, or take this out)
+            9:25 /stages/2/jobs/0/if unreachable: this is never true, so that the job never runs (switch it on, or take it out)
+            10:25 /stages/2/jobs/1/if unreachable: this is never true, so that the job never runs (switch it on, or take it out)
+            10:78 /stages/2/jobs/1/steps/0/if unreachable: this is never true, so that the step never runs (switch it on, or take it out)
+        "#]],
+    );
+}
+
+#[test]
+fn what_nothing_uses_is_told() {
+    check(
+        r#"
+on: { manual: { inputs: { used: , asked: { type: number }, in_script: , idle: } } }
+variables: { A: a, B: "${{ variables.A }}", C: c, IDLE: x, ACTION: x }
+stages:
+  - name: build
+    variables: { D: d }
+    jobs:
+      - name: a
+        outputs: [asked, idle]
+        variables: { E: e }
+        steps:
+          - { run: 'echo $B ${C}', variables: { G: g } }
+          - { script: 'print($D, $in_script)', if: inputs.asked > 1 }
+          - { uses: ./act, variables: { FOR_IT: x } }
+  - name: ship
+    depends_on: build
+    if: stages.build.outputs.asked != "" && variables.E == "" && inputs.used == ""
+    jobs: [{ name: a, steps: ['make ACTION'] }]
+"#,
+        expect![[r#"
+            2:73 /on/manual/inputs/idle unused: nothing in the file uses the input `idle` (write `inputs.idle` or `"$idle"`, unless a program reads it)
+            3:51 /variables/IDLE unused: nothing in the file uses the variable `IDLE` (leave it, if a program that the steps start reads it)
+            9:26 /stages/0/jobs/0/outputs/1 unused: nothing in the file uses the output `idle` (write `${{ stages.build.outputs.idle }}` in a variable of a later stage)
+            12:49 /stages/0/jobs/0/steps/0/variables/G unused: nothing in the file uses the variable `G` (leave it, if a program that the steps start reads it)
+            17:55 /stages/1/if unset_variable: nothing in the file sets the variable `E` here (without a parameter of that name, the run fails; `has(variables.E)` asks first)
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_said_over_something_else_is_told() {
+    check(
+        r#"
+on: { manual: { inputs: { WHERE: } } }
+variables: { A: a, B: b, WHERE: x, MATRIX_OS: y }
+stages:
+  - name: build
+    variables: { A: other, B: b }
+    jobs:
+      - name: a
+        matrix: { os: [linux], arch: [x86] }
+        variables: { A: third }
+        steps: [{ run: 'x $A $B $WHERE $MATRIX_OS $MATRIX_ARCH', variables: { MATRIX_ARCH: arm, B: c } }]
+      - { name: b, variables: { B: b }, steps: ['x $B'] }
+"#,
+        expect![[r#"
+            3:26 /variables/WHERE shadowed: the input `WHERE` goes before this variable (call one of them something else)
+            6:18 /stages/0/variables/A shadowed: `A` is set to something else on line 3 (call it something else, unless this is meant to replace it here)
+            9:19 /stages/0/jobs/0/matrix/os shadowed: the matrix sets `MATRIX_OS`, which is set on line 3, too (call one of them something else)
+            10:22 /stages/0/jobs/0/variables/A shadowed: `A` is set to something else on line 6 (call it something else, unless this is meant to replace it here)
+            11:79 /stages/0/jobs/0/steps/0/variables/MATRIX_ARCH shadowed: `MATRIX_ARCH` is set by the job's `matrix` on line 9 (call it something else, unless this is meant to replace it here)
+            11:97 /stages/0/jobs/0/steps/0/variables/B shadowed: `B` is set to something else on line 6 (call it something else, unless this is meant to replace it here)
+        "#]],
+    );
+}
+
+#[test]
+fn an_ordinary_file_has_nothing_to_be_told() {
+    check(
+        r#"
+on: { push: { branches: [main] }, pull_request: , manual: { inputs: { level: { type: choice, options: [a, b], default: a } } } }
+variables: { TARGET: x86 }
+stages:
+  - name: build
+    jobs:
+      - name: app
+        matrix: { node: [18, 20] }
+        outputs: [version]
+        steps: ['make "$TARGET" ${{ matrix.node }} ${{ inputs.level }}']
+  - name: ship
+    depends_on: build
+    if: branch == "main"
+    variables: { VERSION: "${{ stages.build.outputs.version }}" }
+    jobs: [{ name: ship, steps: ['./ship.sh "$VERSION"'] }]
+  - { name: down, type: cleanup, jobs: [{ name: down, steps: [./down.sh] }] }
+"#,
+        expect![""],
+    );
+}
