@@ -32,7 +32,7 @@ use job::level_variables;
 use read::{At, Fields, Path, Reader, Shape};
 use scope::{File, Scope};
 use stage::Lowered;
-pub(crate) use text::check_variable_name;
+pub use text::check_variable_name;
 use usage::Level;
 
 const RUN_IT: &str = "do it in a job with `run` until then";

@@ -75,7 +75,7 @@ pub(super) fn parameters(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>)
 
 /// # Errors
 /// Why it can't be the name of a variable, and what can.
-pub(crate) fn check_variable_name(name: &str) -> Result<(), String> {
+pub fn check_variable_name(name: &str) -> Result<(), String> {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if !begins || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         Err(format!(
