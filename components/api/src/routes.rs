@@ -6,7 +6,7 @@ use penstock_domain::Role;
 use penstock_guest::{Actor, Answer, Params, Platform, Request, ResponseBody, Route, find};
 
 use crate::{
-    access, badge, event_stream, execution_page, executions, health, journal, log_stream, pipelines, runners, status,
+    access, badge, event_stream, execution_page, executions, health, journal, log_stream, pipelines, runners,
     status, tokens, validate,
 };
 

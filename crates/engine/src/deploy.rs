@@ -9,8 +9,7 @@ use penstock_domain::{
     DeploymentId, DeploymentStatus, DeploymentStrategy, GateStatus, IdSource as _, OutboxId, Reason, StageId,
     WorkStatus,
 };
-use penstock_pipeline::limits::MAX_VERSION_BYTES;
-use penstock_pipeline::{PlannedDeploy, fill_text};
+use penstock_pipeline::{PlannedDeploy, fill_version};
 use penstock_release::{Circumstances, by_itself};
 
 use crate::change::{Changes, Effect, EffectKind, HealthCheckDue, RollbackDue};
@@ -60,12 +59,9 @@ fn version(draft: &Draft, stage: usize, planned: &PlannedDeploy) -> Result<Strin
         return Ok(planned.version.clone().unwrap_or_else(commit));
     };
     let (none, row) = (BTreeMap::new(), draft.stage(stage));
-    let filled = with_facts(draft, false, &none, &row.variables, &row.late, |facts| fill_text(late, facts))?;
-    let version = filled.trim();
-    if version.len() > MAX_VERSION_BYTES || version.contains(char::is_control) {
-        return Err(format!("its version has to be one line of at most {MAX_VERSION_BYTES} bytes"));
-    }
-    Ok(if version.is_empty() { commit() } else { version.to_owned() })
+    let version =
+        with_facts(draft, false, &none, &row.variables, &row.late, |facts| fill_version(late, facts))?;
+    Ok(version.unwrap_or_else(commit))
 }
 
 fn initiated(

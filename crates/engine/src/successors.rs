@@ -3,7 +3,7 @@
 //! Only which of them, and with what; whether they are there, and may be started, is found out by who starts them.
 
 use penstock_domain::ExecutionStatus;
-use penstock_pipeline::{Facts, PlannedSuccessor, fill_late, may_start};
+use penstock_pipeline::{Facts, PlannedSuccessor, fill_late, fill_parameters, may_start};
 
 use crate::change::{EffectKind, SuccessorDue};
 use crate::draft::Draft;
@@ -54,10 +54,7 @@ fn due(draft: &Draft, successor: &PlannedSuccessor) -> Result<Option<SuccessorDu
     if !may_start(successor.condition.as_deref(), &facts).map_err(|e| e.to_string())? {
         return Ok(None);
     }
-    let mut parameters = successor.parameters.clone();
-    let mut filled = variables.clone();
-    fill_late(&successor.late, &mut filled, &facts).map_err(|e| e.to_string())?;
-    parameters.extend(successor.late.iter().filter_map(|l| Some((l.name.clone(), filled.get(&l.name)?.clone()))));
+    let parameters = fill_parameters(successor, &facts).map_err(|e| e.to_string())?;
     let mut chain = context.chain.clone();
     chain.push(execution.pipeline_id);
     let is_elsewhere = successor.branch.as_ref().is_some_and(|b| *b != context.run.branch);
