@@ -147,7 +147,7 @@ impl Draft {
     /// Holds as long as nobody else has changed or taken the environment meanwhile.
     pub fn take_environment(&mut self, environment: &Environment, deployment_id: DeploymentId) {
         let guard = Guard { subject: environment.subject(), expect: environment.version };
-        if !self.changes.guards.contains(&guard) {
+        if !self.changes.guards.contains(&guard) && !penstock_domain::bugs::is_on("environment_not_guarded") {
             self.changes.guards.push(guard);
         }
         self.changes.environments_taken.push(Hold { environment_id: environment.id, deployment_id });

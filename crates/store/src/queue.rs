@@ -41,7 +41,11 @@ impl<C: Connection> Store<C> {
               WHERE r.pipeline_id = p.id AND r.status = 'running')
             < min(p.max_concurrent_executions, COALESCE(e.concurrency_limit, p.max_concurrent_executions))
           LIMIT ?1";
-        let rows = self.connection.query(sql, vec![limit.into()]).await?;
+        let sql = match penstock_domain::bugs::is_on("last_come_first_served") {
+            true => sql.replace("ORDER BY q.created_at, q.id", "ORDER BY q.id DESC"),
+            false => sql.to_owned(),
+        };
+        let rows = self.connection.query(&sql, vec![limit.into()]).await?;
         let read = |r: &Row| {
             let own_limit = match r.0.get(2) {
                 Some(Value::Integer(_)) => Some(r.unsigned(2)?),
