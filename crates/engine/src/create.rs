@@ -243,7 +243,8 @@ impl Rows<'_> {
     fn stage(&mut self, order: usize, stage: RerunStage) {
         let id = StageId(self.ids.uuid());
         let is_carried = stage.is_carried;
-        let carried = stage.jobs.iter().filter(|j| j.carried_from.is_some()).count();
+        // Of a stage that counts as succeeded, what did not run then does not run now.
+        let carried = stage.jobs.iter().filter(|j| is_carried || j.carried_from.is_some()).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let planned = stage.planned;
         let row = StageRow {
@@ -286,7 +287,8 @@ impl Rows<'_> {
             self.gate(id, gate, is_carried);
         }
         for (order, job) in stage.jobs.into_iter().enumerate() {
-            self.job(id, count(order), job);
+            let is_left_out = is_carried && job.carried_from.is_none();
+            self.job(id, count(order), job, is_left_out);
         }
     }
 
@@ -327,12 +329,16 @@ impl Rows<'_> {
         });
     }
 
-    fn job(&mut self, stage_id: StageId, order: u32, job: RerunJob) {
+    fn job(&mut self, stage_id: StageId, order: u32, job: RerunJob, is_left_out: bool) {
         let id = JobId(self.ids.uuid());
         let RerunJob { planned, carried_from } = job;
         let is_carried = carried_from.is_some();
-        let status = if is_carried { WorkStatus::Succeeded } else { WorkStatus::Pending };
-        if planned.condition.is_some() && !is_carried {
+        let status = match (is_carried, is_left_out) {
+            (true, _) => WorkStatus::Succeeded,
+            (_, true) => WorkStatus::Skipped,
+            _ => WorkStatus::Pending,
+        };
+        if planned.condition.is_some() && status == WorkStatus::Pending {
             self.jobs.push(waiting_job(id, stage_id, &planned));
         }
         for (order, step) in planned.steps.iter().enumerate() {
@@ -361,7 +367,7 @@ impl Rows<'_> {
             runs_on,
             spec: planned,
             status,
-            reason: None,
+            reason: is_left_out.then_some(Reason::ConditionFalse),
             message: is_carried.then(|| "succeeded in the execution that this one retries".to_owned()),
             attempt: 1,
             ready_at: None,

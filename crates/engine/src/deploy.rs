@@ -262,6 +262,8 @@ fn free(draft: &mut Draft, index: usize) {
     }
     let row = &draft.state.deployments[index];
     let environment_id = row.environment_id;
+    // Taken and left in one moment is not taken: the change would be applied the other way round.
+    draft.changes.environments_taken.retain(|hold| hold.deployment_id != row.id);
     // What it was to take back may have kept the environment for it.
     for deployment_id in [Some(row.id), row.rollback_of].into_iter().flatten() {
         draft.changes.environments_freed.push(Hold { environment_id, deployment_id });

@@ -199,7 +199,9 @@ impl Draft {
         self.changes.timers_ended.jobs.push(id);
     }
 
+    /// Also those that this decision has begun.
     pub fn end_timers_of_stage(&mut self, id: StageId) {
+        self.changes.timers.retain(|timer| timer.stage_id != Some(id));
         self.changes.timers_ended.stages.push(id);
     }
 

@@ -107,7 +107,11 @@ fn end_running_job(draft: &mut Draft, index: usize, reason: Reason) -> Result<()
     let ended = if reason == Reason::TimedOut { WorkStatus::Failed } else { WorkStatus::Cancelled };
     job.status = job.status.become_(ended)?;
     (job.reason, job.completed_at) = (Some(reason), Some(now));
-    let id = job.id;
+    let (id, stage_id) = (job.id, job.stage_id);
+    if ended == WorkStatus::Failed {
+        let stage = draft.stage_index(stage_id)?;
+        draft.touch_stage(stage).jobs_failed += 1;
+    }
     draft.end_timers_of_job(id);
     draft.set_steps_of(id, WorkStatus::Cancelled, Some(reason));
     Ok(())

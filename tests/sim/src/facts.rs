@@ -32,6 +32,8 @@ pub struct Delivery {
 pub struct Attempt {
     /// Those that took it, each once.
     pub taken_by: Vec<usize>,
+    /// What the runner says that it came to.
+    pub said: Option<(WorkStatus, Option<Reason>)>,
     /// Its end was reported and answered with a success.
     pub reported: Option<(WorkStatus, Option<Reason>)>,
     /// The runner did as it should all the time.

@@ -101,6 +101,7 @@ fn run_here(input: &Input) -> Report {
 fn live(world: &Rc<World>, report: &mut Report) -> Result<(), Violation> {
     beginning::begin(world);
     let mut invariants = Invariants::new(world);
+    report.entries += invariants.look(world)?;
     for index in 0..2 {
         world.spawn_outside(servers::keep_up(world.clone(), index));
     }

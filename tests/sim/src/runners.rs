@@ -291,6 +291,9 @@ impl AtWork {
             Ok((status, reason)) => {
                 self.hand_in_report().await;
                 let (status, reason) = self.said(status, reason);
+                if let Some(attempt) = self.world.facts.borrow_mut().attempts.get_mut(&self.key()) {
+                    attempt.said = Some((status, reason));
+                }
                 self.finish(status, reason).await;
             }
             Err(Stopped::Cancelled) => self.finish(WorkStatus::Cancelled, Some(Reason::CancelledByUser)).await,

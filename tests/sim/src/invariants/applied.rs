@@ -10,7 +10,7 @@ const MEMBERS: &[(&str, &str, &[(&str, &str)])] = &[
     ("/executions", "pipeline_executions", &[]),
     ("/stages", "pipeline_stages", &[("name", "stage_name")]),
     ("/jobs", "jobs", &[("name", "job_name")]),
-    ("/steps", "steps", &[]),
+    ("/steps", "steps", &[("order", "step_order")]),
     ("/deployments", "deployments", &[("strategy", "deployment_strategy")]),
     ("/approvals", "pipeline_approvals", &[("notes", "approval_notes"), ("criteria", "approval_criteria")]),
     ("/created/executions", "pipeline_executions", &[]),

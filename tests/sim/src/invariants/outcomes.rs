@@ -1,5 +1,7 @@
 //! What a job comes to is what its steps came to, and what a stage and an execution come to follows from that.
 
+use penstock_domain::{Reason, WorkStatus};
+
 use super::{Change, JobChange};
 use crate::scenario::{JobSpec, StageSpec};
 use crate::view::Stage;
@@ -59,19 +61,24 @@ fn ended(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     let Some(known) = id.and_then(|id| facts.attempts.get(&(id, attempt))) else {
         return Err(format!("{name}: attempt {attempt} has ended, and no runner had it"));
     };
-    let Some(succeeds) = script(spec, before.attempt).filter(|_| known.is_honest) else { return Ok(()) };
-    let is_cancelled = facts.runners.values().any(|r| r.cancelled.contains(&(id.unwrap_or(penstock_domain::JobId(uuid::Uuid::nil())), attempt)));
-    let fits = match (succeeds, job.after.status.as_str()) {
-        (true, "succeeded") => true,
-        (false, "failed") => job.after.reason.as_deref() == Some("exit_code"),
-        (false, "pending") => true,
-        _ => is_cancelled,
+    let Some((said, why)) = known.said.filter(|_| known.is_honest) else { return Ok(()) };
+    let timed_out = why == Some(Reason::TimedOut);
+    // Where call backs took long, the time may have been too short for the script.
+    if let Some(succeeds) = script(spec, before.attempt).filter(|_| !timed_out)
+        && succeeds != (said == WorkStatus::Succeeded)
+    {
+        return Err(format!("{name}: the script of attempt {attempt} succeeds: {succeeds}, and its runner says {said}"));
+    }
+    let fits = match (said, job.after.status.as_str()) {
+        (WorkStatus::Succeeded, "succeeded") | (WorkStatus::Failed, "pending") => true,
+        (WorkStatus::Failed, "failed") => job.after.reason.as_deref() == why.map(Reason::as_str),
+        _ => false,
     };
     if fits {
         return Ok(());
     }
     let is = (&job.after.status, &job.after.reason);
-    Err(format!("{name}: the script of attempt {attempt} succeeds: {succeeds}, and the job is {is:?}"))
+    Err(format!("{name}: the runner says that attempt {attempt} {said} ({why:?}), and the job is {is:?}"))
 }
 
 fn stage_ended(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(), String> {

@@ -43,7 +43,8 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     for job in change.jobs() {
         let (name, after) = (job.name(), job.after);
         step("job", &name, job.was(), &after.status)?;
-        beside("job", &name, &after.status, after.reason.as_deref(), after.completed_at, after.is_carried)?;
+        let is_carried = after.is_carried || job.stage.is_final() && job.stage.completed_at.is_none();
+        beside("job", &name, &after.status, after.reason.as_deref(), after.completed_at, is_carried)?;
         let is_held = after.runner_id.is_some() && after.assigned_at.is_some() && after.ready_at.is_none();
         if after.status == "running" && !is_held {
             return Err(format!("{name} runs, and nobody has it"));
