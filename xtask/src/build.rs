@@ -12,6 +12,7 @@ use crate::workspace::{WASM_TARGET, Workspace};
 
 const SERVER: &str = "penstock";
 const DEMO: &str = "penstock-demo";
+const SIMULATOR: &str = "penstock-sim";
 const BENCH: &str = "penstock-bench";
 
 pub fn everything(workspace: &Workspace) -> Outcome {
@@ -58,6 +59,11 @@ pub fn become_demo(workspace: &Workspace, arguments: Vec<OsString>) -> Outcome {
 /// Starts the benchmarks in this process's place.
 pub fn become_bench(workspace: &Workspace, arguments: Vec<OsString>) -> Outcome {
     become_driver(workspace, BENCH, arguments)
+}
+
+/// Starts the simulator in this process's place.
+pub fn become_simulator(workspace: &Workspace, arguments: Vec<OsString>) -> Outcome {
+    replace_this(Command::new(workspace.program(SIMULATOR)).args(arguments))
 }
 
 /// A program that starts the server itself.

@@ -9,6 +9,7 @@ mod cargo;
 mod failure;
 mod progress;
 mod set_up;
+mod sim;
 mod tally;
 mod test;
 mod test_inputs;
@@ -28,6 +29,8 @@ Usage: cargo xtask <command>
   build                    the components (Wasm) and the programs
   test                     everything that has to hold before a change goes in
   bench                    the benchmarks
+  sim [--seeds N] [--from SEED] [--trace]
+                           the simulator: invariants after every step, faults at every place
   help                     this text
 ";
 
@@ -51,6 +54,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Outcome {
         "up" => build::everything(&workspace).and_then(|()| build::become_server(&workspace, arguments)),
         "demo" => build::everything(&workspace).and_then(|()| build::become_demo(&workspace, arguments)),
         "bench" => bench::everything(&workspace, arguments),
+        "sim" => sim::everything(&workspace, arguments),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

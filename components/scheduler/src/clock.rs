@@ -38,10 +38,10 @@ pub async fn tick<P: Platform>(platform: &P, request: Request) -> Answer {
     if due.timers {
         scheduler.ring_timers().await?;
     }
-    if due.effects {
+    if due.effects && !penstock_domain::bugs::is_on("lost_effects_stay_lost") {
         scheduler.take_up_effects().await?;
     }
-    if due.deliveries {
+    if due.deliveries && !penstock_domain::bugs::is_on("lost_deliveries_stay_lost") {
         scheduler.take_up_deliveries().await?;
     }
     if due.schedules {
@@ -124,6 +124,7 @@ fn event_of(timer: &DueTimer) -> Option<Event> {
             Event::LeaseExpired { job: timer.job_id?, attempt: timer.attempt?, timer: timer.id }
         }
         TimerKind::JobDeadline => Event::JobDeadline { job: timer.job_id?, attempt: timer.attempt? },
+        TimerKind::StageDeadline if penstock_domain::bugs::is_on("stage_deadline_forgotten") => return None,
         TimerKind::StageDeadline => Event::StageDeadline { stage: timer.stage_id? },
         TimerKind::ExecutionDeadline => Event::ExecutionDeadline,
         TimerKind::ApprovalExpiry => Event::ApprovalExpired { stage: timer.stage_id? },

@@ -118,7 +118,7 @@ async fn push<P: Platform>(
             store.finish_effect(id, "taken", now).await?;
             Ok(store.note_runner_alive(runner_id, now).await?)
         }
-        Pushed::Refused(Unreachable::Refused) if tries > 1 => {
+        Pushed::Refused(Unreachable::Refused) if tries > 1 && !penstock_domain::bugs::is_on("late_refusal_believed") => {
             let error = "the runner can't be reached now, and may have taken an earlier push";
             Ok(store.postpone_effect(id, now.plus_ms(AGAIN_MS), error).await?)
         }
@@ -223,6 +223,7 @@ async fn post_signed(platform: &impl Platform, url: &str, token: &str, id: &str,
             // This attempt is there already: an earlier push came through.
             StatusCode::CONFLICT => Pushed::Taken,
             StatusCode::TOO_MANY_REQUESTS => Pushed::Refused(Unreachable::Full),
+            _ if penstock_domain::bugs::is_on("errors_are_refusals") => Pushed::Refused(Unreachable::Refused),
             StatusCode::SERVICE_UNAVAILABLE => Pushed::Refused(Unreachable::Refused),
             status if status.is_client_error() => Pushed::Refused(Unreachable::Refused),
             status => Pushed::Unknown(format!("the runner answered {status}")),

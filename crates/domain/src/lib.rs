@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a random source or a database, and nothing here knows HTTP: the words that every
 //! other crate shares, and which state may follow which.
 
+pub mod bugs;
 pub mod id;
 pub mod reason;
 pub mod status;

@@ -81,7 +81,9 @@ pub(crate) fn approve(
     };
     let now = draft.now;
     let row = &draft.state.approvals[index];
-    may_decide(&row.criteria, voter, true).map_err(|why| Refusal::Forbidden(why.to_string()))?;
+    if !penstock_domain::bugs::is_on("own_change_approved") {
+        may_decide(&row.criteria, voter, true).map_err(|why| Refusal::Forbidden(why.to_string()))?;
+    }
     let tally = tally(&row.criteria, &row.votes, voter);
     if tally == Tally::Already {
         return Ok(());
@@ -93,7 +95,7 @@ pub(crate) fn approve(
         at: now,
         notes: notes.map(str::to_owned),
     });
-    if tally != Tally::Enough {
+    if tally != Tally::Enough && !penstock_domain::bugs::is_on("one_yes_is_enough") {
         return Ok(());
     }
     row.status = row.status.become_(ApprovalStatus::Approved)?;

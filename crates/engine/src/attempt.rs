@@ -24,7 +24,9 @@ pub(crate) fn assign(draft: &mut Draft, job: JobId, runner: RunnerId) -> Result<
     (job.reason, job.ready_at) = (None, None);
     (job.runner_id, job.assigned_at) = (Some(runner), Some(now));
     let (id, attempt, timeout_ms) = (job.id, job.attempt, job.spec.timeout_ms);
-    draft.start_timer(TimerKind::Lease, None, Some((id, attempt)), LEASE_MS);
+    if !penstock_domain::bugs::is_on("lease_timer_lost") {
+        draft.start_timer(TimerKind::Lease, None, Some((id, attempt)), LEASE_MS);
+    }
     draft.start_timer(
         TimerKind::JobDeadline,
         None,
@@ -69,7 +71,8 @@ pub(crate) fn refused(
 pub(crate) fn report(draft: &mut Draft, report: &RunnerReport) -> Result<(), Refusal> {
     let index = draft.job_index(report.job)?;
     let job = draft.job(index);
-    let is_its_own = job.attempt == report.attempt && job.runner_id == Some(report.runner);
+    let is_fenced = !penstock_domain::bugs::is_on("lease_not_fenced");
+    let is_its_own = job.attempt == report.attempt && job.runner_id == Some(report.runner) || !is_fenced;
     let was_reported = match job.status {
         WorkStatus::Succeeded => true,
         // These two are our own words as well: whoever was cut off learns that it was.
@@ -208,6 +211,9 @@ fn job_finished(
 
 /// What contradicts a reported success.
 fn unearned_success(draft: &Draft, index: usize) -> Option<String> {
+    if penstock_domain::bugs::is_on("success_believed") {
+        return None;
+    }
     let planned = &draft.job(index).spec.steps;
     draft.state.steps.iter().find_map(|step| {
         let may_fail = planned.get(step.order as usize).is_some_and(|p| p.continue_on_error);
@@ -221,7 +227,9 @@ fn unearned_success(draft: &Draft, index: usize) -> Option<String> {
 
 pub(crate) fn lease_expired(draft: &mut Draft, job: JobId, attempt: u32) -> Result<(), Refusal> {
     let index = holder(draft, job, attempt, None)?;
-    draft.cancel_on_runner(index);
+    if !penstock_domain::bugs::is_on("lost_runner_not_told") {
+        draft.cancel_on_runner(index);
+    }
     let message = format!("its runner was not heard of for {} s", LEASE_MS / 1000);
     fail(draft, index, Reason::RunnerLost, Some(message))
 }
@@ -298,5 +306,7 @@ fn retry_delay(draft: &Draft, index: usize, reason: Reason) -> Option<i64> {
         _ => return None,
     };
     let policy = &job.spec.retry;
-    policy.allows(cause, job.attempt).then(|| policy.delay_before(job.attempt + 1))
+    let tried = job.attempt - u32::from(penstock_domain::bugs::is_on("retry_off_by_one"));
+    let next = if penstock_domain::bugs::is_on("backoff_lost") { 2 } else { job.attempt + 1 };
+    policy.allows(cause, tried).then(|| policy.delay_before(next))
 }

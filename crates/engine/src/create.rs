@@ -330,7 +330,8 @@ impl Rows<'_> {
     fn stage(&mut self, order: usize, stage: RerunStage) {
         let id = StageId(self.ids.uuid());
         let is_carried = stage.is_carried;
-        let carried = stage.jobs.iter().filter(|j| j.carried_from.is_some()).count();
+        // Of a stage that counts as succeeded, what did not run then does not run now.
+        let carried = stage.jobs.iter().filter(|j| is_carried || j.carried_from.is_some()).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let planned = stage.planned;
         let row = StageRow {
@@ -380,7 +381,8 @@ impl Rows<'_> {
             self.gate(id, gate, is_carried);
         }
         for (order, job) in stage.jobs.into_iter().enumerate() {
-            self.job(id, &stage_name, count(order), job);
+            let is_left_out = is_carried && job.carried_from.is_none();
+            self.job((id, &stage_name), count(order), job, is_left_out);
         }
     }
 
@@ -421,26 +423,31 @@ impl Rows<'_> {
         });
     }
 
-    fn job(&mut self, stage_id: StageId, stage: &str, order: u32, job: RerunJob) {
+    fn job(&mut self, (stage_id, stage): (StageId, &str), order: u32, job: RerunJob, is_left_out: bool) {
         let id = JobId(self.ids.uuid());
         let RerunJob { planned, carried_from, outputs, was, added_by } = job;
         if let Some(was) = was {
             self.new_ids.insert(was, id);
         }
         let is_carried = carried_from.is_some();
-        if (planned.condition.is_some() || planned.siblings.is_some()) && !is_carried {
+        let status = match (is_carried, is_left_out) {
+            (true, _) => WorkStatus::Succeeded,
+            (_, true) => WorkStatus::Skipped,
+            _ => WorkStatus::Pending,
+        };
+        let is_asked = planned.condition.is_some() || planned.siblings.is_some();
+        if is_asked && status == WorkStatus::Pending {
             self.jobs.push(rows::waiting_job(id, stage_id, order, &planned));
         }
         if let Some(outputs) = outputs.clone().filter(|_| is_carried) {
             self.handed_on.push(HandedOn { stage: stage.to_owned(), order, outputs });
         }
-        let status = if is_carried { WorkStatus::Succeeded } else { WorkStatus::Pending };
         self.created.steps.extend(rows::steps(self.ids, id, &planned, status));
         let mut row = rows::job(id, self.execution, stage_id, order, planned);
-        if is_carried {
-            row.message = Some("succeeded in the execution that this one retries".to_owned());
-            (row.status, row.carried_from, row.outputs) = (status, carried_from, outputs);
-        }
+        (row.status, row.carried_from) = (status, carried_from);
+        row.outputs = outputs.filter(|_| is_carried);
+        row.reason = is_left_out.then_some(Reason::ConditionFalse);
+        row.message = is_carried.then(|| "succeeded in the execution that this one retries".to_owned());
         // What adds comes before what it adds.
         row.added_by = added_by.and_then(|by| self.new_ids.get(&by).copied());
         self.created.jobs.push(row);

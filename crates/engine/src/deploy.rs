@@ -112,7 +112,7 @@ pub(crate) fn go_in(draft: &mut Draft, stage: usize) -> Result<(), Refusal> {
     // An earlier version is brought back at once: leave was given when it came first.
     let takes_back = held.rollback_of;
     if takes_back.is_none() {
-        if environment.quarantined.contains_key(&held.version) {
+        if environment.quarantined.contains_key(&held.version) && !penstock_domain::bugs::is_on("quarantine_forgotten") {
             return hold(draft, stage, Reason::VersionQuarantined);
         }
         if !environment.approval_required {
@@ -177,6 +177,9 @@ pub(crate) fn begin_check(draft: &mut Draft, stage: usize) -> Result<bool, Refus
     let Some(planned) = draft.stage(stage).deploy.clone() else { return Ok(false) };
     let (deployment, environment) = of_stage(draft, draft.stage(stage).id)?;
     let Some(check) = planned.health_check.or(environment.health_check) else { return Ok(false) };
+    if penstock_domain::bugs::is_on("health_not_checked") {
+        return Ok(false);
+    }
     draft.touch_stage(stage).reason = Some(Reason::HealthCheckPending);
     let deployment_id = draft.state.deployments[deployment].id;
     draft.effect(
@@ -274,8 +277,13 @@ pub(crate) fn rollback_topic(deployment: DeploymentId) -> String {
 }
 
 fn free(draft: &mut Draft, index: usize) {
+    if penstock_domain::bugs::is_on("environment_not_freed") {
+        return;
+    }
     let row = &draft.state.deployments[index];
     let environment_id = row.environment_id;
+    // Taken and left in one moment is not taken: the change would be applied the other way round.
+    draft.changes.environments_taken.retain(|hold| hold.deployment_id != row.id);
     // What it was to take back may have kept the environment for it.
     for deployment_id in [Some(row.id), row.rollback_of].into_iter().flatten() {
         draft.changes.environments_freed.push(Hold { environment_id, deployment_id });

@@ -123,7 +123,7 @@ fn end_stage(draft: &mut Draft, index: usize, status: WorkStatus, reason: Reason
     draft.set_waiting(id, WorkStatus::Cancelled, Some(reason));
     let jobs = 0..draft.state.jobs.len();
     for job in jobs.filter(|j| draft.state.jobs[*j].stage_id == id).collect::<Vec<_>>() {
-        if draft.job(job).status == WorkStatus::Running {
+        if draft.job(job).status == WorkStatus::Running && !penstock_domain::bugs::is_on("cancel_leaves_running_jobs") {
             end_running_job(draft, job, reason)?;
         }
     }
@@ -137,7 +137,11 @@ fn end_running_job(draft: &mut Draft, index: usize, reason: Reason) -> Result<()
     let ended = if reason == Reason::TimedOut { WorkStatus::Failed } else { WorkStatus::Cancelled };
     job.status = job.status.become_(ended)?;
     (job.reason, job.completed_at) = (Some(reason), Some(now));
-    let id = job.id;
+    let (id, stage_id) = (job.id, job.stage_id);
+    if ended == WorkStatus::Failed {
+        let stage = draft.stage_index(stage_id)?;
+        draft.touch_stage(stage).jobs_failed += 1;
+    }
     draft.end_timers_of_job(id);
     draft.set_steps_of(id, WorkStatus::Cancelled, Some(reason));
     Ok(())

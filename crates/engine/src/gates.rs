@@ -19,7 +19,8 @@ pub(crate) fn judge(draft: &mut Draft, stage: StageId) -> Result<Option<String>,
         let row = draft.touch_gate(index);
         row.status = row.status.become_(verdict.status)?;
         (row.actual, row.reasons, row.evaluated_at) = (verdict.actual, verdict.reasons, Some(now));
-        if row.gate.blocker && row.status == GateStatus::Failed && in_the_way.is_none() {
+        let is_in_the_way = row.gate.blocker && !penstock_domain::bugs::is_on("gate_blocks_nothing");
+        if is_in_the_way && row.status == GateStatus::Failed && in_the_way.is_none() {
             let why = row.reasons.first().cloned().unwrap_or_default();
             in_the_way = Some(format!("gate {}: {why}", row.gate.name));
         }

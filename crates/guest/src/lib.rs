@@ -24,6 +24,8 @@ pub use auth::{Actor, bearer, require_bearer, require_role, same_secret, token_h
 pub use body::{Body, BodyError, Request, join, read_bytes, read_bytes_at_once, read_json, split};
 pub use decide::{Decided, commit_event};
 pub use failure::{Answer, Failure};
+#[cfg(not(target_family = "wasm"))]
+pub use log::listen;
 pub use log::{Level, log};
 pub use ports::{
     Background, Clock, Database, KeyValue, Outbound, Platform, Random, SendError, Variables, moment,

@@ -96,7 +96,11 @@ impl<C: Connection> Store<C> {
             ORDER BY o.due_at LIMIT ?4)
           RETURNING id, kind, payload, attempts, created_at";
         let parameters = vec![serde_json::to_string(kinds)?.into(), text(now), text(until), limit.into()];
-        let rows = self.connection.query(sql, parameters).await?;
+        let sql = match penstock_domain::bugs::is_on("effects_out_of_order") {
+            true => sql.replace("earlier.seq < o.seq", "false").replace("o.due_at LIMIT", "o.seq DESC LIMIT"),
+            false => sql.to_owned(),
+        };
+        let rows = self.connection.query(&sql, parameters).await?;
         rows.iter().map(claimed).collect()
     }
 

@@ -92,7 +92,11 @@ impl<C: Connection> Store<C> {
     /// # Errors
     /// As every read.
     pub async fn admissible(&self, limit: u32) -> Result<Vec<Admissible>, StoreError> {
-        let rows = self.connection.query(ADMISSIBLE, vec![limit.into()]).await?;
+        let sql = match penstock_domain::bugs::is_on("last_come_first_served") {
+            true => &ADMISSIBLE.replace("ORDER BY q.priority DESC, q.created_at, q.id", "ORDER BY q.id DESC"),
+            false => ADMISSIBLE,
+        };
+        let rows = self.connection.query(sql, vec![limit.into()]).await?;
         rows.iter().map(admissible).collect()
     }
 

@@ -1,0 +1,56 @@
+//! An attempt has one holder: it goes to another only after the first has certainly not taken it, and every further
+//! attempt follows a failed one.
+
+use super::Change;
+
+pub fn check(change: &Change<'_>) -> Result<(), String> {
+    for job in change.jobs() {
+        let (name, after) = (job.name(), job.after);
+        let Some(before) = job.before else {
+            if after.attempt != 1 {
+                return Err(format!("{name} is new, and at attempt {}", after.attempt));
+            }
+            continue;
+        };
+        let cause = change.entry.cause.as_str();
+        match after.attempt - before.attempt {
+            0 => {}
+            1 if before.status == "running" && after.status == "pending" => {}
+            _ => return Err(format!("{name} went from attempt {} to {}", before.attempt, after.attempt)),
+        }
+        if before.status == "running" && after.status == "running" && before.runner_id != after.runner_id {
+            return Err(format!("{name}: attempt {} was taken from its holder and given away", after.attempt));
+        }
+        let is_taken_back =
+            before.status == "running" && after.status == "pending" && before.attempt == after.attempt;
+        if is_taken_back && cause != "refused" {
+            return Err(format!("{name}: attempt {} goes back without having been refused", after.attempt));
+        }
+        if is_taken_back && before.started_at.is_some() {
+            return Err(format!("{name}: attempt {} goes back although it has begun", after.attempt));
+        }
+        if before.status != "running" && after.status == "running" {
+            fits(change, &job)?;
+        }
+        // Only its holder can say that it is done.
+        let has_ended = before.status == "running" && after.status != "running" && cause == "report";
+        let reporter = change.entry.actor.strip_prefix("runner:");
+        if has_ended && reporter != before.runner_id.as_deref() {
+            return Err(format!("{name} was ended by {reporter:?}, and {:?} has it", before.runner_id));
+        }
+    }
+    Ok(())
+}
+
+/// The runner has every label that the job asks for.
+fn fits(change: &Change<'_>, job: &super::JobChange<'_>) -> Result<(), String> {
+    let Some(spec) = job.spec else { return Err(format!("nobody wrote {}", job.name())) };
+    let id = job.after.runner_id.as_deref().and_then(|id| id.parse().ok());
+    let index = id.and_then(|id| crate::runners::index_of(change.world, id));
+    // One that has just registered may not know of it yet.
+    let Some(runner) = index.and_then(|index| change.world.scenario.runners.get(index)) else { return Ok(()) };
+    match spec.runs_on.iter().find(|label| !runner.labels.contains(label)) {
+        Some(label) => Err(format!("{} needs {label}, and runner {index:?} does not have it", job.name())),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,138 @@
+//! Whether a stage begins, or is left out and why: judged from what its file says and how those before it ended.
+
+use super::Change;
+use crate::scenario::{Condition, PipelineSpec, StageSpec};
+use crate::view::{Execution, Stage};
+
+/// What is to become of a stage whose turn has come.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    Begins,
+    LeftOut(&'static str),
+}
+
+pub fn check(change: &Change<'_>) -> Result<(), String> {
+    if change.after.takes_back {
+        return Ok(());
+    }
+    for (before, stage, spec) in change.stages() {
+        let Some(spec) = spec else { return Err(format!("nobody wrote a stage {}", stage.name)) };
+        if before.is_some_and(|b| b.status != "pending") {
+            continue;
+        }
+        let ended = |index: &usize| found(change.after, change.spec, *index).is_some_and(Stage::is_final);
+        let has_turn = change.after.status == "running" && spec.depends_on.iter().all(ended);
+        if stage.status == "pending" && has_turn && stage.reason.is_none() {
+            return Err(format!("stage {} has its turn, and nothing becomes of it", stage.name));
+        }
+        let has_begun = stage.started_at.is_some();
+        // What never began was ended from above, or is no case for conditions.
+        let was_left_out = stage.status == "skipped";
+        if !has_begun && !was_left_out {
+            continue;
+        }
+        let expected = turn(change, spec);
+        let is = if has_begun { Turn::Begins } else { Turn::LeftOut(word(stage.reason.as_deref())) };
+        if is != expected {
+            return Err(format!("stage {} should have {expected:?}, and {is:?}", stage.name));
+        }
+        if has_begun && before.is_none_or(|b| b.started_at.is_none()) {
+            jobs(change, stage, spec)?;
+        }
+    }
+    Ok(())
+}
+
+fn word(reason: Option<&str>) -> &'static str {
+    match reason {
+        Some("dependency_failed") => "dependency_failed",
+        Some("condition_false") => "condition_false",
+        _ => "another reason",
+    }
+}
+
+fn found<'a>(execution: &'a Execution, spec: &PipelineSpec, index: usize) -> Option<&'a Stage> {
+    execution.stages.iter().find(|s| s.name == spec.stages[index].name)
+}
+
+/// It failed, or was left out because of such a one.
+fn lets_down(stage: &Stage) -> bool {
+    match stage.status.as_str() {
+        "failed" | "cancelled" => true,
+        "skipped" => stage.reason.as_deref() == Some("dependency_failed"),
+        _ => false,
+    }
+}
+
+fn is_let_down(change: &Change<'_>, spec: &StageSpec) -> bool {
+    spec.depends_on.iter().any(|index| found(change.after, change.spec, *index).is_some_and(lets_down))
+}
+
+fn turn(change: &Change<'_>, spec: &StageSpec) -> Turn {
+    let failed = is_let_down(change, spec);
+    let holds = match &spec.condition {
+        None => !failed,
+        Some(condition) => holds(change, condition, failed),
+    };
+    match (holds, failed) {
+        (true, _) => Turn::Begins,
+        (false, true) => Turn::LeftOut("dependency_failed"),
+        (false, false) => Turn::LeftOut("condition_false"),
+    }
+}
+
+/// Without a function that asks for the status, a condition stands for `success() && (…)`.
+fn holds(change: &Change<'_>, condition: &Condition, failed: bool) -> bool {
+    if failed && !asks_for_status(condition) {
+        return false;
+    }
+    truth(change, condition, failed)
+}
+
+fn asks_for_status(condition: &Condition) -> bool {
+    match condition {
+        Condition::Always | Condition::Success | Condition::Failure => true,
+        Condition::Not(inner) => asks_for_status(inner),
+        Condition::And(left, right) | Condition::Or(left, right) => {
+            asks_for_status(left) || asks_for_status(right)
+        }
+        _ => false,
+    }
+}
+
+fn truth(change: &Change<'_>, condition: &Condition, failed: bool) -> bool {
+    let truth = |inner: &Condition| self::truth(change, inner, failed);
+    match condition {
+        Condition::Literal(truth) => *truth,
+        Condition::OnMain => change.after.branch == "main",
+        Condition::IsPush => change.after.event == "push",
+        Condition::Always => true,
+        Condition::Success => !failed,
+        Condition::Failure => failed,
+        Condition::StageIs(index, status) => {
+            found(change.after, change.spec, *index).is_some_and(|s| s.status == *status)
+        }
+        Condition::Not(inner) => !truth(inner),
+        Condition::And(left, right) => truth(left) && truth(right),
+        Condition::Or(left, right) => truth(left) || truth(right),
+    }
+}
+
+/// A stage has just begun: its jobs are ready, but for those whose condition is false.
+fn jobs(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(), String> {
+    let failed = is_let_down(change, spec);
+    for job in stage.jobs.iter().filter(|j| !j.is_carried) {
+        let Some(written) = spec.jobs.iter().find(|j| j.name == job.name) else {
+            return Err(format!("nobody wrote a job {}/{}", stage.name, job.name));
+        };
+        let runs = written.condition.as_ref().is_none_or(|c| holds(change, c, failed));
+        let is_left_out = job.status == "skipped" && job.reason.as_deref() == Some("condition_false");
+        let is_ready = job.status == "pending" && job.ready_at.is_some();
+        // A stage that began and ended in the same moment has nothing that waits.
+        if runs == is_left_out || (runs && !is_ready) {
+            let is = (&job.status, &job.reason, job.ready_at);
+            return Err(format!("job {}/{} should run: {runs}, and is {is:?}", stage.name, job.name));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,517 @@
+//! Simulated runners: good ones, and such as vanish, stall, come back from the dead, lie or babble.
+//!
+//! A good one speaks the protocol as the real one does. What a step comes to stands in its `run`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use penstock_api::runner::{CancelRequest, JobEvent, JobRequest, LogLine, LogStream, StepRequest};
+use penstock_domain::{JobId, Reason, RunnerId, WorkStatus};
+use serde_json::{Value, json};
+
+use crate::choices::Fault;
+use crate::executor::OUTSIDE;
+use crate::network::{self, Reply, answer};
+use crate::platform::RUNNER_TOKEN;
+use crate::scenario::{JobSpec, RunnerSpec, render};
+use crate::world::World;
+
+const HEARTBEAT_MS: u64 = 10_000;
+/// A good runner that was not answered for so long gives the work up, before its lease ends.
+const GIVES_UP_MS: i64 = 27_000;
+/// Beyond every lease.
+const LATE_MS: u64 = 75_000;
+/// How often a call back is sent again.
+const MAX_TRIES: u32 = 40;
+
+/// How a runner behaves in one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Good,
+    Vanishes,
+    Stalls,
+    ReturnsLate,
+    Lies,
+}
+
+pub fn begin(world: &Rc<World>) {
+    for (index, spec) in world.scenario.runners.iter().enumerate() {
+        let (world, spec) = (world.clone(), spec.clone());
+        world.clone().spawn_outside(async move { live(&world, index, &spec).await });
+    }
+}
+
+/// A runner that has every label and does everything right: nothing is to wait for want of one in the end.
+pub async fn help_out(world: Rc<World>) {
+    let spec = RunnerSpec { labels: vec!["linux", "gpu", "arm"], capacity: 4, claims: false };
+    live(&world, world.scenario.runners.len(), &spec).await;
+}
+
+async fn live(world: &Rc<World>, index: usize, spec: &RunnerSpec) {
+    let url = (!spec.claims).then(|| format!("http://{index}.runner.sim"));
+    let body = json!({ "name": format!("runner-{index}"), "labels": spec.labels, "capacity": spec.capacity, "url": url });
+    loop {
+        let reply = post(world, "/internal/runners", RUNNER_TOKEN, body.to_string().into()).await;
+        if let Ok(answered) = reply.as_ref()
+            && answered.status().is_success()
+        {
+            let told: Value = serde_json::from_slice(answered.body()).unwrap_or_default();
+            let mut facts = world.facts.borrow_mut();
+            let runner = facts.runners.entry(index).or_default();
+            runner.id = told["runner"]["id"].as_str().and_then(|id| id.parse().ok());
+            runner.token = told["token"].as_str().unwrap_or_default().to_owned();
+            break;
+        }
+        world.sleep(1_000).await;
+    }
+    if spec.claims {
+        claim(world, index, spec).await;
+    }
+}
+
+/// Asks for work, more often while there is some.
+async fn claim(world: &Rc<World>, index: usize, spec: &RunnerSpec) {
+    loop {
+        let (id, token, running) = {
+            let facts = world.facts.borrow();
+            let runner = &facts.runners[&index];
+            (runner.id, runner.token.clone(), runner.running.len())
+        };
+        let Some(id) = id else { return };
+        let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND ready_at IS NOT NULL)";
+        let is_wanted = world.database.count(sql) == 1;
+        if is_wanted && running < spec.capacity as usize {
+            let path = format!("/api/v1/runners/{id}/claim?wait={}", world.random(|r| r.below(2)));
+            if let Ok(answered) = post(world, &path, &token, Bytes::new()).await
+                && answered.status() == 200
+                && let Ok(request) = serde_json::from_slice::<JobRequest>(answered.body())
+            {
+                take(world, index, request);
+            }
+        }
+        world.sleep(if is_wanted { 1_000 } else { 15_000 }).await;
+    }
+}
+
+/// What is pushed to a runner.
+pub fn serve(world: &Rc<World>, index: usize, request: &http::Request<Bytes>) -> Reply {
+    match request.uri().path() {
+        "/v1/cancel" => {
+            let Ok(cancel) = serde_json::from_slice::<CancelRequest>(request.body()) else {
+                return Ok(answer(400, Bytes::new()));
+            };
+            let mut facts = world.facts.borrow_mut();
+            let runner = facts.runners.entry(index).or_default();
+            runner.cancelled.push((cancel.job_id, cancel.attempt));
+            Ok(answer(if runner.running.contains(&(cancel.job_id, cancel.attempt)) { 202 } else { 404 }, Bytes::new()))
+        }
+        "/v1/jobs" => Ok(pushed(world, index, request.body())),
+        _ => Ok(answer(404, Bytes::new())),
+    }
+}
+
+fn capacity(world: &World, index: usize) -> usize {
+    world.scenario.runners.get(index).map_or(4, |spec| spec.capacity as usize)
+}
+
+fn pushed(world: &Rc<World>, index: usize, body: &Bytes) -> http::Response<Bytes> {
+    let Ok(request) = serde_json::from_slice::<JobRequest>(body) else {
+        world.violated("dispatch", "what was pushed is no job".to_owned());
+        return answer(400, Bytes::new());
+    };
+    let key = (request.job.id, request.job.attempt);
+    let (is_known, running) = {
+        let facts = world.facts.borrow();
+        let is_known = facts.attempts.get(&key).is_some_and(|a| a.taken_by.contains(&index));
+        (is_known, facts.runners.get(&index).map_or(0, |r| r.running.len()))
+    };
+    if is_known {
+        return answer(409, Bytes::new());
+    }
+    if running >= capacity(world, index) || world.happens(Fault::RunnerIsFull) {
+        return answer(429, Bytes::new());
+    }
+    if world.happens(Fault::RunnerRefuses) {
+        return answer(503, Bytes::new());
+    }
+    let errs = world.happens(Fault::RunnerErrs);
+    if !errs || world.random(|r| r.chance(400)) {
+        take(world, index, request);
+    }
+    answer(if errs { 500 } else { 202 }, Bytes::new())
+}
+
+/// It has the attempt now, and begins.
+fn take(world: &Rc<World>, index: usize, request: JobRequest) {
+    let key = (request.job.id, request.job.attempt);
+    let manner = manner(world);
+    {
+        let mut facts = world.facts.borrow_mut();
+        let attempt = facts.attempts.entry(key).or_default();
+        if !attempt.taken_by.contains(&index) {
+            attempt.taken_by.push(index);
+        }
+        attempt.is_honest = manner == Manner::Good;
+        let taken = attempt.taken_by.clone();
+        facts.runners.entry(index).or_default().running.push(key);
+        drop(facts);
+        if taken.len() > 1 {
+            let what = format!("attempt {} of job {} is with runners {taken:?}", key.1, key.0);
+            world.violated("held_once", what);
+        }
+    }
+    world.note(|| format!("runner {index} takes {} ({}) attempt {}: {manner:?}", request.job.name, key.0, key.1));
+    let at_work = Rc::new(AtWork {
+        world: world.clone(),
+        index,
+        request,
+        manner,
+        heard_ms: Cell::new(world.true_ms()),
+        is_over: Cell::new(false),
+        lines: RefCell::default(),
+    });
+    let beating = at_work.clone();
+    world.spawn_outside(async move { beating.heartbeats().await });
+    world.spawn_outside(async move { at_work.work().await });
+}
+
+fn manner(world: &World) -> Manner {
+    if world.happens(Fault::RunnerVanishes) {
+        Manner::Vanishes
+    } else if world.happens(Fault::RunnerStalls) {
+        Manner::Stalls
+    } else if world.happens(Fault::RunnerReturnsLate) {
+        Manner::ReturnsLate
+    } else if world.happens(Fault::RunnerLies) {
+        Manner::Lies
+    } else {
+        Manner::Good
+    }
+}
+
+async fn post(world: &Rc<World>, path: &str, token: &str, body: Bytes) -> Reply {
+    let request = http::Request::post(format!("http://penstock.sim{path}"))
+        .header("authorization", format!("Bearer {token}"))
+        .body(body)
+        .expect("runners ask for what can be asked");
+    network::send(world, OUTSIDE, request, 10_000).await
+}
+
+/// One attempt on one runner.
+struct AtWork {
+    world: Rc<World>,
+    index: usize,
+    request: JobRequest,
+    manner: Manner,
+    /// When it was last answered.
+    heard_ms: Cell<i64>,
+    is_over: Cell<bool>,
+    lines: RefCell<Vec<String>>,
+}
+
+/// Why the work went no further.
+enum Stopped {
+    /// It is not wanted any more.
+    Cancelled,
+    /// The lease is gone, or nobody answers.
+    Lost,
+}
+
+impl AtWork {
+    fn key(&self) -> (JobId, u32) {
+        (self.request.job.id, self.request.job.attempt)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.world.facts.borrow().runners.get(&self.index).is_some_and(|r| r.cancelled.contains(&self.key()))
+    }
+
+    fn end(&self) {
+        self.is_over.set(true);
+        let key = self.key();
+        if let Some(runner) = self.world.facts.borrow_mut().runners.get_mut(&self.index) {
+            runner.running.retain(|one| *one != key);
+        }
+    }
+
+    fn path(&self, verb: &str) -> String {
+        format!("/api/v1/jobs/{}/{verb}", self.request.job.id)
+    }
+
+    async fn heartbeats(&self) {
+        if matches!(self.manner, Manner::Vanishes | Manner::ReturnsLate) {
+            return;
+        }
+        loop {
+            self.world.sleep(HEARTBEAT_MS).await;
+            if self.is_over.get() {
+                return;
+            }
+            if self.world.happens(Fault::HeartbeatLost) {
+                continue;
+            }
+            let began_ms = self.world.true_ms();
+            match post(&self.world, &self.path("heartbeat"), &self.request.job.lease.token, Bytes::new()).await {
+                Ok(answered) if answered.status().is_success() => {
+                    self.heard_ms.set(began_ms);
+                    let told: Value = serde_json::from_slice(answered.body()).unwrap_or_default();
+                    if told["cancel"] == true {
+                        let mut facts = self.world.facts.borrow_mut();
+                        facts.runners.entry(self.index).or_default().cancelled.push(self.key());
+                    }
+                }
+                Ok(answered) if answered.status() == 409 => {
+                    self.is_over.set(true);
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn work(&self) {
+        match self.manner {
+            Manner::Vanishes => {
+                self.end();
+                return;
+            }
+            Manner::ReturnsLate => self.world.sleep(LATE_MS).await,
+            Manner::Stalls => {
+                while !self.is_cancelled() && !self.is_over.get() {
+                    self.world.sleep(5_000).await;
+                }
+                self.end();
+                return;
+            }
+            Manner::Good | Manner::Lies => {}
+        }
+        let result = self.steps().await;
+        match result {
+            Ok((status, reason)) => {
+                self.hand_in_report().await;
+                let (status, reason) = self.said(status, reason);
+                if let Some(attempt) = self.world.facts.borrow_mut().attempts.get_mut(&self.key()) {
+                    attempt.said = Some((status, reason));
+                }
+                self.finish(status, reason).await;
+            }
+            Err(Stopped::Cancelled) => self.finish(WorkStatus::Cancelled, Some(Reason::CancelledByUser)).await,
+            Err(Stopped::Lost) => {}
+        }
+        self.end();
+    }
+
+    /// What it says of what it came to.
+    fn said(&self, status: WorkStatus, reason: Option<Reason>) -> (WorkStatus, Option<Reason>) {
+        if self.manner != Manner::Lies {
+            return (status, reason);
+        }
+        match self.world.random(|r| r.below(4)) {
+            0 => (WorkStatus::Succeeded, None),
+            1 => (WorkStatus::Failed, Some(Reason::ApprovalRejected)),
+            2 => (WorkStatus::Skipped, None),
+            _ => (WorkStatus::Failed, Some(Reason::ExitCode)),
+        }
+    }
+
+    async fn steps(&self) -> Result<(WorkStatus, Option<Reason>), Stopped> {
+        let began_ms = self.world.true_ms();
+        let limit_ms = i64::try_from(self.request.timeout_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+        let mut ended: Option<(WorkStatus, Option<Reason>)> = None;
+        for index in 0..self.request.steps.len() {
+            let step = &self.request.steps[index];
+            let number = u32::try_from(index).unwrap_or(0);
+            if ended.is_some() || step.skipped {
+                let reason = if ended.is_some() { Reason::DependencyFailed } else { Reason::ConditionFalse };
+                self.tell(vec![self.finished(number, WorkStatus::Skipped, None, Some(reason))]).await?;
+                continue;
+            }
+            self.tell(vec![JobEvent::StepStarted { step: number, at: self.world.common_now() }]).await?;
+            self.say(number, &format!("step {number} runs")).await;
+            let (work_ms, exit_code, through) = self.read(step);
+            let left_ms = u64::try_from(limit_ms - (self.world.true_ms() - began_ms)).unwrap_or(0);
+            self.rest(work_ms.min(left_ms)).await?;
+            let exit_code = if self.request.job.attempt <= through { exit_code } else { 0 };
+            let (status, code, reason) = if work_ms > left_ms {
+                (WorkStatus::Failed, None, Some(Reason::TimedOut))
+            } else if exit_code != 0 {
+                (WorkStatus::Failed, Some(exit_code), Some(Reason::ExitCode))
+            } else {
+                (WorkStatus::Succeeded, Some(0), None)
+            };
+            self.tell(vec![self.finished(number, status, code, reason)]).await?;
+            let may_fail = step.continue_on_error && reason == Some(Reason::ExitCode);
+            if status == WorkStatus::Failed && !may_fail {
+                ended = Some((WorkStatus::Failed, reason));
+            }
+        }
+        Ok(ended.unwrap_or((WorkStatus::Succeeded, None)))
+    }
+
+    fn read(&self, step: &StepRequest) -> (u64, i32, u32) {
+        render::read_run(&step.run).unwrap_or_else(|| {
+            self.world.violated("dispatch", format!("a step runs what nobody wrote: {}", step.run));
+            (0, 0, 0)
+        })
+    }
+
+    fn finished(&self, step: u32, status: WorkStatus, exit_code: Option<i32>, reason: Option<Reason>) -> JobEvent {
+        JobEvent::StepFinished { step, at: self.world.common_now(), status, exit_code, reason }
+    }
+
+    /// Works; ends early where it is not wanted, or where nobody answers any more.
+    async fn rest(&self, mut ms: u64) -> Result<(), Stopped> {
+        loop {
+            if self.is_cancelled() {
+                return Err(Stopped::Cancelled);
+            }
+            let is_alone = self.world.true_ms() - self.heard_ms.get() > GIVES_UP_MS;
+            if self.manner == Manner::Good && (is_alone || self.is_over.get()) {
+                self.world.note(|| format!("runner {} gives {} up", self.index, self.request.job.name));
+                self.dishonest();
+                return Err(Stopped::Lost);
+            }
+            if ms == 0 {
+                return Ok(());
+            }
+            let piece = ms.min(5_000);
+            self.world.sleep(piece).await;
+            ms -= piece;
+        }
+    }
+
+    fn dishonest(&self) {
+        if let Some(attempt) = self.world.facts.borrow_mut().attempts.get_mut(&self.key()) {
+            attempt.is_honest = false;
+        }
+    }
+
+    /// Sends events until they are taken, and sometimes more than that.
+    async fn tell(&self, mut events: Vec<JobEvent>) -> Result<(), Stopped> {
+        if self.world.happens(Fault::RunnerBabbles) {
+            self.babble().await;
+        }
+        if self.world.happens(Fault::RunnerDisorders) {
+            // What it says later comes first; what was said already says nothing.
+            events.push(self.finished(0, WorkStatus::Succeeded, Some(0), None));
+            events.reverse();
+            self.dishonest();
+        }
+        let times = if self.world.happens(Fault::RunnerDoubles) { 2 } else { 1 };
+        let body = Bytes::from(json!({ "events": events }).to_string());
+        for _ in 0..times {
+            self.until_taken(&self.path("events"), body.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn until_taken(&self, path: &str, body: Bytes) -> Result<(), Stopped> {
+        for _ in 0..MAX_TRIES {
+            match post(&self.world, path, &self.request.job.lease.token, body.clone()).await {
+                Ok(answered) if answered.status().is_success() => return Ok(()),
+                Ok(answered) if answered.status().is_client_error() => {
+                    let is_lost = answered.status() == 409;
+                    self.world.note(|| format!("runner {}: {path} is answered {}", self.index, answered.status()));
+                    let is_honest = self.world.facts.borrow().attempts.get(&self.key()).is_some_and(|a| a.is_honest);
+                    if !is_lost && is_honest {
+                        let why = String::from_utf8_lossy(answered.body()).into_owned();
+                        self.world.violated("reports", format!("a right report was refused: {why}"));
+                    }
+                    return Err(Stopped::Lost);
+                }
+                _ => self.world.sleep(self.world.random(|r| r.between(200, 2_000))).await,
+            }
+        }
+        Err(Stopped::Lost)
+    }
+
+    /// What nobody can understand, or what is not its own to say.
+    async fn babble(&self) {
+        let other = penstock_domain::id::uuid_v7(self.world.common_now(), [7; 10]);
+        let end = json!({ "events": [{ "type": "job_finished", "at": self.world.common_now(), "status": "succeeded" }] });
+        let (path, token, body) = match self.world.random(|r| r.below(5)) {
+            0 => (self.path("events"), self.request.job.lease.token.clone(), "{\"events\": [{".to_owned()),
+            1 => (format!("/api/v1/jobs/{other}/events"), self.request.job.lease.token.clone(), end.to_string()),
+            2 => (self.path("events"), "pl_1.0.x".to_owned(), end.to_string()),
+            3 => (
+                self.path("events"),
+                self.request.job.lease.token.clone(),
+                json!({ "events": [self.finished(99, WorkStatus::Succeeded, Some(0), None)] }).to_string(),
+            ),
+            _ => (self.path("logs"), self.request.job.lease.token.clone(), "[1,2".to_owned()),
+        };
+        if let Ok(answered) = post(&self.world, &path, &token, body.into()).await
+            && answered.status().is_success()
+        {
+            let what = format!("nonsense was taken: {path} answered {}", answered.status());
+            self.world.violated("nonsense", what);
+        }
+    }
+
+    async fn say(&self, step: u32, text: &str) {
+        let seq = {
+            let mut lines = self.lines.borrow_mut();
+            lines.push(text.to_owned());
+            lines.len() as u64
+        };
+        let at = self.world.common_now();
+        let line = LogLine { seq, step: Some(step), stream: LogStream::Stdout, at, text: text.to_owned() };
+        let body = Bytes::from(json!(line).to_string());
+        let times = if self.world.happens(Fault::RunnerDoubles) { 2 } else { 1 };
+        for _ in 0..times {
+            if self.until_taken(&self.path("logs"), body.clone()).await.is_ok() {
+                let lines = self.lines.borrow().clone();
+                self.world.facts.borrow_mut().lines.insert(self.key(), lines);
+            }
+        }
+    }
+
+    fn spec(&self) -> Option<&JobSpec> {
+        let execution = &self.request.execution;
+        let pipeline = self.world.scenario.pipelines.iter().find(|p| p.name == execution.pipeline_name)?;
+        let stage = pipeline.stages.iter().find(|s| s.name == execution.stage)?;
+        stage.jobs.iter().find(|j| j.name == self.request.job.name)
+    }
+
+    async fn hand_in_report(&self) {
+        if self.request.reports.is_empty() {
+            return;
+        }
+        let Some((tests, failed)) = self.spec().and_then(|spec| spec.report) else { return };
+        let path = format!("{}?type=junit&path=report.xml", self.path("reports"));
+        let body = Bytes::from(junit(tests, failed));
+        if self.until_taken(&path, body).await.is_ok()
+            && let Some(attempt) = self.world.facts.borrow_mut().attempts.get_mut(&self.key())
+        {
+            attempt.reports_handed_in = true;
+        }
+    }
+
+    async fn finish(&self, status: WorkStatus, reason: Option<Reason>) {
+        let event = JobEvent::JobFinished { at: self.world.common_now(), status, reason, message: None, outputs: Default::default() };
+        self.world.note(|| {
+            let name = &self.request.job.name;
+            format!("runner {} says that {name} {status} ({reason:?})", self.index)
+        });
+        if self.tell(vec![event]).await.is_ok()
+            && let Some(attempt) = self.world.facts.borrow_mut().attempts.get_mut(&self.key())
+        {
+            attempt.reported = Some((status, reason));
+        }
+    }
+}
+
+fn junit(tests: u32, failed: u32) -> String {
+    let case = |n: u32| match n < failed {
+        true => format!("<testcase name=\"t{n}\"><failure message=\"no\"/></testcase>"),
+        false => format!("<testcase name=\"t{n}\"/>"),
+    };
+    let cases: String = (0..tests).map(case).collect();
+    format!("<testsuite name=\"all\" tests=\"{tests}\" failures=\"{failed}\">{cases}</testsuite>")
+}
+
+/// The index of the runner with this id.
+pub fn index_of(world: &World, id: RunnerId) -> Option<usize> {
+    world.facts.borrow().runners.iter().find(|(_, facts)| facts.id == Some(id)).map(|(index, _)| *index)
+}

@@ -1,0 +1,246 @@
+//! A scenario from a seed.
+
+use super::{
+    Condition, Deed, DeploySpec, EnvironmentSpec, GateSpec, JobSpec, PEOPLE, PipelineSpec, RetrySpec,
+    RunnerSpec, Scenario, StageSpec, StepSpec, Triggers, What,
+};
+use crate::random::Random;
+
+const LABELS: [&str; 3] = ["linux", "gpu", "arm"];
+const CAUSES: [&str; 4] = ["exit_code", "runner_lost", "timed_out", "dispatch_failed"];
+const STAGE_NAMES: [&str; 8] = ["build", "test", "lint", "pack", "check", "ship", "notify", "sweep"];
+
+pub fn generate(seed: u64) -> Scenario {
+    let mut random = Random::of(seed, "scenario");
+    let environments = environments(&mut random);
+    let size = if random.chance(80) { Size::LARGE } else { Size::SMALL };
+    let count = random.between(1, 2);
+    let shares = random.chance(300);
+    let pipelines: Vec<_> =
+        (0..count).map(|n| pipeline(&mut random, n, shares, size, environments.len())).collect();
+    let runners = runners(&mut random);
+    let deeds = deeds(&mut random, &pipelines, environments.len(), size);
+    Scenario { pipelines, environments, runners, deeds }
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    stages: u64,
+    jobs: u64,
+    deeds: u64,
+}
+
+impl Size {
+    const SMALL: Self = Self { stages: 4, jobs: 2, deeds: 7 };
+    const LARGE: Self = Self { stages: 9, jobs: 6, deeds: 12 };
+}
+
+fn environments(random: &mut Random) -> Vec<EnvironmentSpec> {
+    let count = if random.chance(550) { random.between(1, 2) } else { 0 };
+    let names = ["staging", "production"];
+    let one = |random: &mut Random, name: &str| EnvironmentSpec {
+        name: name.to_owned(),
+        asks: random.chance(450),
+        required: u32::try_from(random.between(1, 2)).unwrap_or(1),
+        expires_in_seconds: u32::try_from(random.pick(&[60_u64, 120, 600, 1800])).unwrap_or(60),
+        kind: if random.chance(750) { "manual" } else { random.pick(&["automated", "conditional"]) },
+        rollback_enabled: random.chance(850),
+        is_checked: random.chance(300),
+    };
+    names.iter().take(usize::try_from(count).unwrap_or(0)).map(|name| one(random, name)).collect()
+}
+
+fn pipeline(
+    random: &mut Random,
+    n: u64,
+    shares: bool,
+    size: Size,
+    environments: usize,
+) -> PipelineSpec {
+    let name = format!("p{n}");
+    let stages = (0..random.between(1, size.stages)).fold(vec![], |mut stages, _| {
+        let stage = stage(random, &stages, size, environments);
+        stages.push(stage);
+        stages
+    });
+    PipelineSpec {
+        repository: if shares { "acme/shared".to_owned() } else { format!("acme/{name}") },
+        name,
+        on: if random.chance(600) {
+            Triggers::Default
+        } else {
+            random.pick(&[Triggers::PushToMain, Triggers::PushAndTag, Triggers::ByHand])
+        },
+        timeout_seconds: match random.below(5) {
+            0 => None,
+            1 => Some(random.between(20, 90)),
+            _ => Some(random.between(300, 1800)),
+        },
+        own_limit: random.chance(250).then(|| u32::try_from(random.between(1, 3)).unwrap_or(1)),
+        limit: u32::try_from(random.pick(&[1_u64, 1, 2, 3, 5])).unwrap_or(1),
+        is_in_forge: random.chance(350),
+        is_broken: random.chance(40),
+        stages,
+    }
+}
+
+fn stage(random: &mut Random, before: &[StageSpec], size: Size, environments: usize) -> StageSpec {
+    let index = before.len();
+    let mut depends_on: Vec<usize> = (0..index).filter(|_| random.chance(450)).collect();
+    if depends_on.is_empty() && index > 0 && random.chance(600) {
+        depends_on.push(random.index(index));
+    }
+    let ancestors = ancestors(before, &depends_on);
+    let deploy = (environments > 0 && random.chance(350)).then(|| DeploySpec {
+        environment: random.index(environments),
+        version: random.chance(600).then(|| format!("v{}", random.between(1, 3))),
+        is_checked: random.chance(500),
+    });
+    let gates = if deploy.is_none() && random.chance(200) { gates(random) } else { vec![] };
+    let least = u64::from(gates.is_empty() || random.chance(600));
+    let jobs = (0..random.between(least, size.jobs)).map(|n| job(random, n, &ancestors)).collect();
+    let word = STAGE_NAMES[index % STAGE_NAMES.len()];
+    StageSpec {
+        name: if index < STAGE_NAMES.len() { word.to_owned() } else { format!("{word}{index}") },
+        condition: random.chance(250).then(|| condition(random, &ancestors, 2)),
+        timeout_seconds: random.chance(150).then(|| random.between(5, 120)),
+        depends_on,
+        gates,
+        deploy,
+        jobs,
+    }
+}
+
+/// What it depends on, directly or not: the only stages whose end is certain when it is decided on.
+fn ancestors(before: &[StageSpec], depends_on: &[usize]) -> Vec<usize> {
+    let mut found: Vec<usize> = depends_on.to_vec();
+    let mut at = 0;
+    while let Some(stage) = found.get(at).copied() {
+        for further in &before[stage].depends_on {
+            if !found.contains(further) {
+                found.push(*further);
+            }
+        }
+        at += 1;
+    }
+    found.sort_unstable();
+    found
+}
+
+fn gates(random: &mut Random) -> Vec<GateSpec> {
+    let one = |random: &mut Random, n: u64| GateSpec {
+        name: format!("gate{n}"),
+        most_failed: u32::try_from(random.below(3)).unwrap_or(0),
+        is_blocker: random.chance(750),
+    };
+    (0..random.between(1, 2)).map(|n| one(random, n)).collect()
+}
+
+fn job(random: &mut Random, n: u64, ancestors: &[usize]) -> JobSpec {
+    let retry = random.chance(450).then(|| RetrySpec {
+        max: u32::try_from(random.between(0, 3)).unwrap_or(0),
+        delay_seconds: random.pick(&[0, 1, 5, 20]),
+        backoff: u32::try_from(random.between(1, 3)).unwrap_or(1),
+        on: if random.chance(500) {
+            vec![]
+        } else {
+            CAUSES.into_iter().filter(|_| random.chance(550)).collect()
+        },
+    });
+    JobSpec {
+        name: format!("j{n}"),
+        runs_on: LABELS.into_iter().filter(|_| random.chance(250)).collect(),
+        condition: random.chance(180).then(|| condition(random, ancestors, 1)),
+        retry,
+        timeout_seconds: random.pick(&[10, 30, 60, 300]),
+        report: random.chance(300).then(|| {
+            let tests = random.between(1, 5);
+            let failed = if random.chance(500) { 0 } else { random.below(tests + 1) };
+            (u32::try_from(tests).unwrap_or(1), u32::try_from(failed).unwrap_or(0))
+        }),
+        steps: (0..random.between(1, 3)).map(|_| step(random)).collect(),
+    }
+}
+
+fn step(random: &mut Random) -> StepSpec {
+    let exit_code = if random.chance(180) { random.pick(&[1, 2, 127]) } else { 0 };
+    StepSpec {
+        work_ms: random.pick(&[5, 50, 400, 1500, 4000, 12_000]),
+        exit_code,
+        fails_through: if random.chance(500) { u32::MAX } else { u32::try_from(random.between(1, 2)).unwrap_or(1) },
+        continue_on_error: random.chance(120),
+        is_skipped: random.chance(80),
+    }
+}
+
+fn condition(random: &mut Random, ancestors: &[usize], depth: u32) -> Condition {
+    let deeper = |random: &mut Random| Box::new(condition(random, ancestors, depth - 1));
+    match random.below(if depth == 0 { 8 } else { 11 }) {
+        0 => Condition::Literal(random.chance(500)),
+        1 => Condition::OnMain,
+        2 => Condition::IsPush,
+        3 => Condition::Always,
+        4 => Condition::Success,
+        5 => Condition::Failure,
+        6 | 7 if !ancestors.is_empty() => {
+            let status = random.pick(&["succeeded", "failed", "skipped"]);
+            Condition::StageIs(random.pick(ancestors), status)
+        }
+        6 | 7 => Condition::OnMain,
+        8 => Condition::Not(deeper(random)),
+        9 => Condition::And(deeper(random), deeper(random)),
+        _ => Condition::Or(deeper(random), deeper(random)),
+    }
+}
+
+fn runners(random: &mut Random) -> Vec<RunnerSpec> {
+    let one = |random: &mut Random| RunnerSpec {
+        labels: LABELS.into_iter().filter(|_| random.chance(650)).collect(),
+        capacity: u32::try_from(random.between(1, 3)).unwrap_or(1),
+        claims: random.chance(300),
+    };
+    (0..random.between(1, 3)).map(|_| one(random)).collect()
+}
+
+fn deeds(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, size: Size) -> Vec<Deed> {
+    let span_ms = random.pick(&[500, 5_000, 40_000, 120_000]);
+    let mut deeds: Vec<Deed> = (0..random.between(1, size.deeds))
+        .map(|n| {
+            let at_ms = if n == 0 { 0 } else { random.below(span_ms) };
+            Deed { at_ms, what: deed(random, pipelines, environments, n == 0) }
+        })
+        .collect();
+    deeds.sort_by_key(|deed| deed.at_ms);
+    deeds
+}
+
+fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, starts: bool) -> What {
+    let pipeline = random.index(pipelines.len());
+    let repository = pipelines[pipeline].repository.clone();
+    let commit = u32::try_from(random.below(4)).unwrap_or(0);
+    let nth = random.below(6);
+    let branch = if random.chance(750) { "main" } else { "feature" };
+    let author = random.pick(&PEOPLE);
+    match random.below(if starts { 10 } else { 26 }) {
+        0..=4 => What::Push { repository, branch, commit, author },
+        5 => What::PullRequest { repository, number: random.between(1, 3), commit, is_fork: random.chance(500) },
+        6 => What::Tag { repository, tag: format!("v{}", random.below(3)), commit },
+        7..=9 => {
+            let key = random.chance(300).then(|| u32::try_from(random.below(2)).unwrap_or(0));
+            What::Execute { pipeline, branch, key }
+        }
+        10..=12 => What::Cancel { nth },
+        13 | 14 => What::Retry { nth, only_failed: random.chance(700) },
+        15 => What::Release { nth },
+        16..=20 if environments > 0 => {
+            What::Decide { nth, who: random.index(PEOPLE.len()), approve: random.chance(800) }
+        }
+        21 if environments > 0 => What::RollBack { nth },
+        22 if environments > 0 => What::Lift { nth },
+        23 if environments > 0 => {
+            What::SwitchApproval { environment: random.index(environments), asks: random.chance(500) }
+        }
+        24 => What::Override { nth },
+        _ => What::Push { repository, branch, commit, author },
+    }
+}
