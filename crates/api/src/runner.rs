@@ -23,6 +23,15 @@ pub const MAX_REPORT_BYTES: usize = 64 << 20;
 /// The most reports that one attempt hands in.
 pub const MAX_REPORT_FILES: usize = 500;
 
+/// The most outputs that a step may set.
+pub const MAX_OUTPUTS: usize = 64;
+/// The longest value of an output.
+pub const MAX_OUTPUT_BYTES: usize = 8 * 1024;
+/// Names and values of all outputs that the steps of one attempt set.
+pub const MAX_OUTPUTS_BYTES: usize = 64 * 1024;
+/// The longest text of jobs that a step may add to its execution.
+pub const MAX_ADDED_JOBS_BYTES: usize = 256 * 1024;
+
 /// `POST /api/v1/runners`, with the `runner_token` as Bearer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +85,14 @@ pub struct JobRequest {
     /// What is handed in when the last step has ended, whether it failed or not, and before `job_finished` is told.
     #[serde(default)]
     pub reports: Vec<ReportRequest>,
+    /// Names of the steps' outputs that are told with the job's end, if it succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_OUTPUTS)))]
+    pub outputs: Vec<String>,
+    /// What the conditions of the steps may ask: `{run, variables, matrix, outputs, stages}`. Only there where a step
+    /// has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<serde_json::Value>,
     pub timeout_seconds: u64,
     /// The control plane, as this runner reaches it: call backs go to `{callback_url}/api/v1/jobs/{id}/…`.
     pub callback_url: String,
@@ -140,8 +157,25 @@ pub struct StepRequest {
     #[cfg_attr(feature = "schema", schemars(with = "Id"))]
     pub id: StepId,
     pub name: String,
-    /// Run by `sh -e -c`.
+    /// What the conditions of later steps call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// A text for `shell`; empty where `uses` is given.
+    #[serde(default)]
     pub run: String,
+    /// `sh` (run with `-e`), `bash` (with `-eo pipefail`), `python3`, `node`; or `script`: the text becomes a file of
+    /// its own, which is run by what its first line names after `#!`.
+    #[serde(default = "sh", skip_serializing_if = "is_sh")]
+    pub shell: String,
+    /// A folder below the workspace with an `action.yml` or `action.yaml`: what that says is run instead of `run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<String>,
+    /// The inputs of the action.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, String>,
+    /// Answered when the step's turn comes. Without one it runs if no step before it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     /// Below the workspace.
@@ -154,6 +188,14 @@ pub struct StepRequest {
     /// Its condition was false when the run was planned: report it `skipped`, never run it.
     #[serde(default)]
     pub skipped: bool,
+}
+
+fn sh() -> String {
+    "sh".to_owned()
+}
+
+fn is_sh(shell: &str) -> bool {
+    shell == "sh"
 }
 
 /// Files that the runner looks for in the workspace. Each that is found goes as it is, but for masked secrets, to
@@ -264,6 +306,9 @@ pub enum JobEvent {
         /// One sentence for a person, without secrets.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
+        /// Of those that the job asked for, the ones that a step set and that hold no secret; only of a success.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, String>,
     },
 }
 
@@ -274,4 +319,15 @@ pub struct Accepted {
     #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub success: bool,
     pub cancel: bool,
+}
+
+/// The answer to `POST /api/v1/jobs/:id/jobs?upload=<index of the step>`, whose body is YAML: `jobs: […]`, as in a stage
+/// of the pipeline file. They become part of the job's stage. The same upload again adds nothing, and is answered alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JobsAdded {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
+    pub success: bool,
+    /// How many jobs they came to.
+    pub added: u32,
 }

@@ -34,6 +34,7 @@ mod duration;
 mod expression;
 mod glob;
 mod input;
+mod job_facts;
 pub mod limits;
 mod lower;
 mod matrix;
@@ -58,12 +59,13 @@ pub use expression::{
 };
 pub use glob::{BadPattern, Patterns};
 pub use input::{GivenInputs, InputProblem};
+pub use job_facts::JobFacts;
 pub use lower::{ActionInput, LocalAction, parse, parse_action, parse_jobs};
 pub use plan::{
     HealthCheck, Late, OFF, Outputs, Plan, PlannedConcurrency, PlannedDeploy, PlannedGate, PlannedJob,
     PlannedStage, PlannedStep, PlannedSuccessor, ReportRequest, RunContext, Scalar, Siblings,
 };
-pub use planner::{plan, plan_jobs};
+pub use planner::{check_parameter_name, plan, plan_jobs};
 pub use retry::RetryPolicy;
 pub use schedule::{Missed, missed, next_run};
 pub use template::Template;

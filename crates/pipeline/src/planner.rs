@@ -514,6 +514,15 @@ pub(crate) fn despite_failure(condition: &str) -> String {
     }
 }
 
+/// Whether a value from outside of the file may be a variable of this name: a parameter, or what a step sets.
+///
+/// # Errors
+/// Why it can't, and what can.
+pub fn check_parameter_name(name: &str) -> Result<(), String> {
+    check_variable_name(name)?;
+    if commands(name) { Err(format!("`{name}` would change what runs")) } else { Ok(()) }
+}
+
 /// Who may start a pipeline need not be who may change what it does; through these a value becomes a command.
 pub(crate) fn commands(parameter: &str) -> bool {
     const NAMES: [&str; 12] = [
