@@ -60,7 +60,7 @@ pub use expression::{
 pub use glob::{BadPattern, Patterns};
 pub use input::{GivenInputs, InputProblem};
 pub use job_facts::JobFacts;
-pub use lower::{ActionInput, LocalAction, check_variable_name, parse, parse_action, parse_jobs};
+pub use lower::{ActionInput, LocalAction, parse, parse_action, parse_jobs};
 pub use plan::{
     HealthCheck, Late, OFF, Outputs, Plan, PlannedConcurrency, PlannedDeploy, PlannedGate, PlannedJob,
     PlannedStage, PlannedStep, PlannedSuccessor, ReportRequest, RunContext, Scalar, Siblings,
