@@ -28,6 +28,7 @@
 //! treats them as data. What is left for `run` can hold no shell syntax: `number`, `event` and `commit`.
 
 mod address;
+mod configuration;
 mod definition;
 mod diagnostic;
 mod duration;
@@ -48,6 +49,7 @@ mod tree;
 mod trigger;
 
 pub use address::{BadAddress, check_address};
+pub use configuration::{Configuration, ConfigurationProblem, definition_from};
 pub use definition::{
     Action, Concurrency, Condition, Definition, Deploy, Input, InputKind, Job, Matrix, Place, Stage, Step,
     Successor, Variable,

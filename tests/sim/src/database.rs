@@ -50,7 +50,9 @@ impl Database {
     pub fn change_trigger(&self, name: &str, from: &str, to: &str) -> bool {
         let sql: String = self
             .connection
-            .query_row("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?1", [name], |r| r.get(0))
+            .query_row("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?1", [name], |r| {
+                r.get(0)
+            })
             .expect("the trigger is there");
         if !sql.contains(from) {
             return false;

@@ -41,9 +41,7 @@ pub fn check(world: &World) -> Result<(), String> {
       WHERE status IN ('processed', 'failed') OR outcome IS NOT NULL";
     copy.run(sql, vec![]).map_err(|e| e.to_string())?;
     // A decision on a timer holds where it is still due; when it was is book-keeping, which the copy does not have.
-    copy.raw()
-        .execute_batch("DROP TRIGGER journal_guard")
-        .map_err(|e| e.to_string())?;
+    copy.raw().execute_batch("DROP TRIGGER journal_guard").map_err(|e| e.to_string())?;
     for row in world.database.look("SELECT * FROM journal ORDER BY seq", []) {
         let sql = "INSERT INTO journal (seq, subject, expect, at, actor, cause, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let seq = row.integer(0).unwrap_or(0);

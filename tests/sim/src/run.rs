@@ -80,7 +80,9 @@ fn run_here(input: &Input) -> Report {
     let trace = if input.is_traced { Trace::on() } else { Trace::off() };
     let world = World::new(input.seed, scenario, choices, trace);
     let listener = world.clone();
-    penstock_guest::listen(move |level, message| listener.note(|| format!("server logs {level:?}: {message}")));
+    penstock_guest::listen(move |level, message| {
+        listener.note(|| format!("server logs {level:?}: {message}"))
+    });
     if let Some(bug) = input.bug {
         bug.switch_on(&world.database);
     }

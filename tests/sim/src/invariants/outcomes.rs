@@ -46,7 +46,8 @@ fn ended(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     if job.after.status == "succeeded" {
         for (index, step) in job.after.steps.iter().enumerate() {
             let may_fail = spec.steps.get(index).is_some_and(|s| s.continue_on_error);
-            let is_fine = matches!(step.status.as_str(), "succeeded" | "skipped") || (step.status == "failed" && may_fail);
+            let is_fine = matches!(step.status.as_str(), "succeeded" | "skipped")
+                || (step.status == "failed" && may_fail);
             if !is_fine {
                 return Err(format!("{name} succeeded, and its step {index} is {}", step.status));
             }
@@ -67,7 +68,9 @@ fn ended(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     if let Some(succeeds) = script(spec, before.attempt).filter(|_| !timed_out)
         && succeeds != (said == WorkStatus::Succeeded)
     {
-        return Err(format!("{name}: the script of attempt {attempt} succeeds: {succeeds}, and its runner says {said}"));
+        return Err(format!(
+            "{name}: the script of attempt {attempt} succeeds: {succeeds}, and its runner says {said}"
+        ));
     }
     let fits = match (said, job.after.status.as_str()) {
         (WorkStatus::Succeeded, "succeeded") | (WorkStatus::Failed, "pending") => true,
@@ -88,13 +91,18 @@ fn stage_ended(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(
         return Err(format!("stage {name} is {}, and job {} is {}", stage.status, open.name, open.status));
     }
     // Ended from above.
-    let is_cancelled = change.after.is_final() && matches!(change.after.status.as_str(), "cancelled" | "timeout");
+    let is_cancelled =
+        change.after.is_final() && matches!(change.after.status.as_str(), "cancelled" | "timeout");
     if is_cancelled && stage.completed_at == change.after.completed_at && cause != "report" {
         let fits = stage.status == "cancelled";
         return if fits { Ok(()) } else { Err(format!("stage {name} is {} after a cancel", stage.status)) };
     }
     if cause == "stage_deadline" && stage.reason.as_deref() == Some("timed_out") {
-        return if stage.status == "failed" { Ok(()) } else { Err(format!("stage {name} timed out as {}", stage.status)) };
+        return if stage.status == "failed" {
+            Ok(())
+        } else {
+            Err(format!("stage {name} timed out as {}", stage.status))
+        };
     }
     let jobs_failed = stage.jobs.iter().any(|j| j.status == "failed");
     let gate_failed = stage.gates.iter().any(|g| g.is_blocker && g.status == "failed");
@@ -163,14 +171,20 @@ fn execution_ended(change: &Change<'_>) -> Result<(), String> {
     let fits = match after.status.as_str() {
         "cancelled" => cause == "cancel" && after.reason.as_deref() == Some("cancelled_by_user"),
         "timeout" => cause == "execution_deadline" && after.reason.as_deref() == Some("timed_out"),
-        "succeeded" => failed.is_none() && after.stages.iter().all(|s| matches!(s.status.as_str(), "succeeded" | "skipped")),
-        "failed" if after.stages.is_empty() => after.reason.as_deref() == Some("config_error") && change.spec.is_broken,
+        "succeeded" => {
+            failed.is_none()
+                && after.stages.iter().all(|s| matches!(s.status.as_str(), "succeeded" | "skipped"))
+        }
+        "failed" if after.stages.is_empty() => {
+            after.reason.as_deref() == Some("config_error") && change.spec.is_broken
+        }
         "failed" => failed.is_some_and(|s| s.reason == after.reason),
         _ => false,
     };
     if fits {
         return Ok(());
     }
-    let stages: Vec<_> = after.stages.iter().map(|s| format!("{} {} {:?}", s.name, s.status, s.reason)).collect();
+    let stages: Vec<_> =
+        after.stages.iter().map(|s| format!("{} {} {:?}", s.name, s.status, s.reason)).collect();
     Err(format!("the execution is {} ({:?}) with {stages:?}", after.status, after.reason))
 }

@@ -124,7 +124,8 @@ fn stage_lines(
         }
         line(8, format_args!("timeout: {}s", job.timeout_seconds));
         if let Some(retry) = &job.retry {
-            let on = if retry.on.is_empty() { String::new() } else { format!(", on: [{}]", retry.on.join(", ")) };
+            let on =
+                if retry.on.is_empty() { String::new() } else { format!(", on: [{}]", retry.on.join(", ")) };
             line(
                 8,
                 format_args!(
