@@ -108,7 +108,8 @@ pub(crate) fn approve(
         draft.touch_deployment(deployment).approved_by = Some(names);
     }
     let stage = draft.stage_index(stage_id)?;
-    deploy::go_in(draft, stage)
+    deploy::go_in(draft, stage)?;
+    cascade::go_on_after(draft, stage)
 }
 
 fn has_voted(draft: &Draft, approval: ApprovalId, voter: &Voter) -> bool {

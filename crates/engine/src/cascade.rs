@@ -103,6 +103,11 @@ pub(crate) fn go_on(draft: &mut Draft) -> Result<(), Refusal> {
     end_execution_if_done(draft)
 }
 
+/// The stage was let go on; where none of its jobs runs it has ended at once, and others may have their turn.
+pub(crate) fn go_on_after(draft: &mut Draft, stage: usize) -> Result<(), Refusal> {
+    if draft.stage(stage).status.is_final() { go_on(draft) } else { Ok(()) }
+}
+
 /// The stages that each stage depends on, by their places.
 struct Graph(Vec<Vec<usize>>);
 

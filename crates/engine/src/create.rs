@@ -190,6 +190,7 @@ pub fn create(
     created.executions.push(execution_row(&execution, new.origin, &new.admission));
     let snapshot = Snapshot {
         version: 0,
+        is_narrow: false,
         execution,
         stages,
         jobs,

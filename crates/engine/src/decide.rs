@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::event::Event;
 use crate::model::Snapshot;
 use crate::moment::Moment;
-use crate::{addition, approvals, attempt, deploy, ending, gates};
+use crate::{addition, approvals, attempt, cascade, deploy, ending, gates};
 
 /// What is to change, decided on `version`.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +86,7 @@ pub fn decide(snapshot: Snapshot, event: &Event, at: &Moment) -> Result<Decision
             draft.require_whole()?;
             let stage = draft.stage_index(*stage)?;
             deploy::go_in(&mut draft, stage)?;
+            cascade::go_on_after(&mut draft, stage)?;
         }
         Event::Approve { approval, voter, notes } => {
             approvals::approve(&mut draft, *approval, voter, notes.as_deref())?;

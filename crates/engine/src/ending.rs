@@ -108,7 +108,6 @@ pub(crate) fn stage_deadline(draft: &mut Draft, stage: StageId) -> Result<(), Re
     let text = format!("{}: the stage took longer than its timeout of {seconds} s", draft.stage(index).name);
     draft.touch_execution().error_details.get_or_insert(text);
     end_stage(draft, index, WorkStatus::Failed, Reason::TimedOut)?;
-    draft.end_timers_of_stage(stage);
     cascade::go_on(draft)
 }
 
@@ -120,6 +119,7 @@ fn end_stage(draft: &mut Draft, index: usize, status: WorkStatus, reason: Reason
     (stage.reason, stage.completed_at) = (Some(reason), Some(now));
     stage.jobs_finished = stage.jobs_total;
     let id = stage.id;
+    draft.end_timers_of_stage(id);
     draft.set_waiting(id, WorkStatus::Cancelled, Some(reason));
     let jobs = 0..draft.state.jobs.len();
     for job in jobs.filter(|j| draft.state.jobs[*j].stage_id == id).collect::<Vec<_>>() {
@@ -140,7 +140,8 @@ fn end_running_job(draft: &mut Draft, index: usize, reason: Reason) -> Result<()
     job.status = job.status.become_(ended)?;
     (job.reason, job.completed_at) = (Some(reason), Some(now));
     let (id, stage_id) = (job.id, job.stage_id);
-    if ended == WorkStatus::Failed {
+    // One that is allowed to fail counts for nothing.
+    if ended == WorkStatus::Failed && !job.spec.continue_on_error {
         let stage = draft.stage_index(stage_id)?;
         draft.touch_stage(stage).jobs_failed += 1;
     }

@@ -18,6 +18,9 @@ use crate::delivery::{Approval, Deployment, Environment, StageGate, TakesBack};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub version: i64,
+    /// Jobs are missing, and stages may be. An execution of one stage has all of its stages either way.
+    #[serde(default)]
+    pub is_narrow: bool,
     pub execution: Execution,
     pub stages: Vec<Stage>,
     pub jobs: Vec<Job>,
@@ -74,7 +77,7 @@ impl Snapshot {
     }
 
     pub fn is_whole(&self) -> bool {
-        self.stages.len() == self.execution.stages_total as usize
+        !self.is_narrow
     }
 }
 

@@ -39,6 +39,7 @@ wanted AS MATERIALIZED (
       AND j.status = 'pending' AND j.ready_at IS NULL AND j.parallel_max IS NOT NULL ORDER BY j.job_order LIMIT 1))
 SELECT json_object(
   'version', COALESCE((SELECT version FROM subjects WHERE subject = 'execution:' || e.id), 0),
+  'is_narrow', json(iif(t.is_whole, 'false', 'true')),
   'execution', json_object('id', e.id, 'pipeline_id', e.pipeline_id, 'number', e.execution_number,
     'status', e.status, 'reason', e.reason, 'started_at', e.started_at, 'completed_at', e.completed_at,
     'timeout_ms', e.timeout_ms, 'stages_total', e.stages_total, 'stages_completed', e.stages_completed,

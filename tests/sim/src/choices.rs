@@ -67,7 +67,7 @@ faults! {
     HeartbeatLost = 60,
     ForgeErrs = 100,
     /// What was deployed is not well.
-    HealthIsBad = 300,
+    HealthIsBad = 60,
     TickSkipped = 60,
     /// The clock reaches both schedulers at the same time.
     TwoTicks = 200,
@@ -122,17 +122,18 @@ impl Choices {
     }
 }
 
-/// A third of the seeds are fair, a third have a few kinds of faults, and a third have all of them.
+/// A sixth of the seeds are fair, half of them have a theme, and the others have some of everything.
 fn weather(seed: u64) -> Vec<u64> {
     let mut random = Random::of(seed, "weather");
+    let fair = || vec![0; Fault::ALL.len()];
     match random.below(6) {
-        0 | 1 => vec![0; Fault::ALL.len()],
-        2 | 3 => {
-            let kinds = random.between(1, 4);
-            let mut rates = vec![0; Fault::ALL.len()];
-            for _ in 0..kinds {
-                let kind = random.index(Fault::ALL.len());
-                rates[kind] = Fault::RATES[kind] * random.between(1, 3);
+        0 => fair(),
+        1..=3 => {
+            let theme = random.pick(THEMES);
+            let factor = random.between(1, 4);
+            let mut rates = fair();
+            for fault in theme {
+                rates[*fault as usize] = (Fault::RATES[*fault as usize] * factor).min(600);
             }
             rates
         }
@@ -140,3 +141,23 @@ fn weather(seed: u64) -> Vec<u64> {
         _ => Fault::RATES.iter().map(|rate| if random.chance(400) { *rate } else { 0 }).collect(),
     }
 }
+
+/// Kinds that go together.
+const THEMES: &[&[Fault]] = &[
+    &[
+        Fault::DiesBeforeQuery,
+        Fault::DiesAfterQuery,
+        Fault::DiesBeforeSend,
+        Fault::DiesAfterSend,
+        Fault::TwoTicks,
+    ],
+    &[Fault::QueryFails, Fault::QueryAnswerLost, Fault::QueryBusy, Fault::Slow, Fault::TwoTicks],
+    &[Fault::RequestRefused, Fault::RequestLost, Fault::AnswerLost, Fault::RequestDelayed, Fault::Slow],
+    &[Fault::WebhookDoubled, Fault::WebhookDelayed, Fault::DiesAfterQuery, Fault::Slow],
+    &[Fault::ClockJumps, Fault::ClockJumpsBack, Fault::ClocksDiffer, Fault::TickSkipped, Fault::RunnerStalls],
+    &[Fault::RunnerVanishes, Fault::RunnerReturnsLate, Fault::RunnerStalls, Fault::HeartbeatLost],
+    &[Fault::RunnerLies, Fault::RunnerBabbles, Fault::RunnerDoubles, Fault::RunnerDisorders],
+    &[Fault::RunnerIsFull, Fault::RunnerRefuses, Fault::RunnerErrs, Fault::AnswerLost, Fault::RunnerVanishes],
+    &[Fault::ForgeErrs, Fault::AnswerLost, Fault::DiesAfterSend],
+    &[Fault::HealthIsBad, Fault::DiesAfterSend, Fault::Slow],
+];

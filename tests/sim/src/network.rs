@@ -15,6 +15,9 @@ use crate::platform::{Component, SimPlatform};
 use crate::world::World;
 use crate::{forge, runners};
 
+/// How long a service that was deployed is not well.
+const UNWELL_MS: i64 = 25_000;
+
 pub type Reply = Result<http::Response<Bytes>, SendError>;
 
 /// Where an answer is put, and who waits for it.
@@ -127,7 +130,7 @@ fn deliver(
     } else if host == "api.github.sim" {
         Ok(forge::serve(world, &request))
     } else if host.ends_with(".app.sim") {
-        Ok(answer(if world.happens(Fault::HealthIsBad) { 503 } else { 200 }, Bytes::new()))
+        Ok(answer(if is_well(world) { 200 } else { 503 }, Bytes::new()))
     } else {
         unreachable(&owed.uri)
     };
@@ -140,6 +143,14 @@ fn deliver(
             owed.give(reply);
         }
     });
+}
+
+/// What is not well stays so for a while.
+fn is_well(world: &World) -> bool {
+    if world.happens(Fault::HealthIsBad) {
+        world.unwell_until_ms.set(world.true_ms() + UNWELL_MS);
+    }
+    world.true_ms() >= world.unwell_until_ms.get()
 }
 
 pub fn answer(status: u16, body: impl Into<Bytes>) -> http::Response<Bytes> {

@@ -316,10 +316,10 @@ impl AtWork {
         if self.manner != Manner::Lies {
             return (status, reason);
         }
-        match self.world.random(|r| r.below(4)) {
-            0 => (WorkStatus::Succeeded, None),
-            1 => (WorkStatus::Failed, Some(Reason::ApprovalRejected)),
-            2 => (WorkStatus::Skipped, None),
+        match self.world.random(|r| r.below(6)) {
+            0..=2 => (WorkStatus::Succeeded, None),
+            3 => (WorkStatus::Failed, Some(Reason::ApprovalRejected)),
+            4 => (WorkStatus::Skipped, None),
             _ => (WorkStatus::Failed, Some(Reason::ExitCode)),
         }
     }
@@ -338,10 +338,17 @@ impl AtWork {
             }
             self.tell(vec![JobEvent::StepStarted { step: number, at: self.world.common_now() }]).await?;
             self.say(number, &format!("step {number} runs")).await;
+            self.add_jobs().await?;
             let (work_ms, exit_code, through) = self.read(step);
             let left_ms = u64::try_from(limit_ms - (self.world.true_ms() - began_ms)).unwrap_or(0);
             self.rest(work_ms.min(left_ms)).await?;
             let exit_code = if self.request.job.attempt <= through { exit_code } else { 0 };
+            // A liar's own steps contradict what it says of them.
+            let lies = self.manner == Manner::Lies && self.world.random(|r| r.chance(500));
+            if lies && self.world.random(|r| r.chance(300)) {
+                continue;
+            }
+            let exit_code = if lies { 1 } else { exit_code };
             let (status, code, reason) = if work_ms > left_ms {
                 (WorkStatus::Failed, None, Some(Reason::TimedOut))
             } else if exit_code != 0 {
@@ -356,6 +363,17 @@ impl AtWork {
             }
         }
         Ok(ended.unwrap_or((WorkStatus::Succeeded, None)))
+    }
+
+    /// Hands in the job that its file makes it add, sometimes twice: it is there once.
+    async fn add_jobs(&self) -> Result<(), Stopped> {
+        let Some(added) = self.spec().and_then(|spec| spec.adds.as_deref()) else { return Ok(()) };
+        let body = Bytes::from(render::added(added));
+        let times = if self.world.happens(Fault::RunnerDoubles) { 2 } else { 1 };
+        for _ in 0..times {
+            self.until_taken(&format!("{}?upload=0", self.path("jobs")), body.clone()).await?;
+        }
+        Ok(())
     }
 
     fn read(&self, step: &StepRequest) -> (u64, i32, u32) {
@@ -492,7 +510,7 @@ impl AtWork {
         let execution = &self.request.execution;
         let pipeline = self.world.scenario.pipelines.iter().find(|p| p.name == execution.pipeline_name)?;
         let stage = pipeline.stages.iter().find(|s| s.name == execution.stage)?;
-        stage.jobs.iter().find(|j| j.name == self.request.job.name)
+        stage.job(&self.request.job.name)
     }
 
     async fn hand_in_report(&self) {

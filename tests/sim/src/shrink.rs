@@ -152,11 +152,17 @@ fn plainer_pipelines(pipeline: &PipelineSpec) -> Vec<PipelineSpec> {
             }
             push(&|p| p.stages[stage].jobs[job].steps.truncate(1));
             push(&|p| p.stages[stage].jobs[job].condition = None);
+            push(&|p| p.stages[stage].jobs[job].matrix = None);
+            push(&|p| p.stages[stage].jobs[job].adds = None);
+            push(&|p| p.stages[stage].jobs[job].continue_on_error = false);
+            push(&|p| p.stages[stage].jobs[job].priority = None);
             push(&|p| p.stages[stage].jobs[job].retry = None);
             push(&|p| p.stages[stage].jobs[job].report = None);
             push(&|p| p.stages[stage].jobs[job].runs_on.clear());
         }
         push(&|p| p.stages[stage].condition = None);
+        push(&|p| p.stages[stage].cleans_up = false);
+        push(&|p| p.stages[stage].continue_on_error = false);
         push(&|p| p.stages[stage].timeout_seconds = None);
         push(&|p| p.stages[stage].deploy = None);
         if !pipeline.stages[stage].jobs.is_empty() {
@@ -164,6 +170,9 @@ fn plainer_pipelines(pipeline: &PipelineSpec) -> Vec<PipelineSpec> {
         }
     }
     push(&|p| p.own_limit = None);
+    push(&|p| p.group = None);
+    push(&|p| p.priority = 0);
+    push(&|p| p.then = None);
     push(&|p| p.timeout_seconds = None);
     push(&|p| p.is_in_forge = false);
     found

@@ -28,6 +28,10 @@ pub struct Execution {
     pub takes_back: bool,
     pub has_target: bool,
     pub timeout_ms: i64,
+    /// How it ends, once what cleans up has ended.
+    pub ending: Option<(String, String)>,
+    pub group: Option<String>,
+    pub priority: i64,
     pub stages: Vec<Stage>,
     pub timers: Vec<Timer>,
     pub deployments: Vec<Deployment>,
@@ -158,7 +162,8 @@ pub fn execution(database: &Database, id: &str) -> Option<Execution> {
         "SELECT e.id, e.pipeline_id, p.pipeline_name, e.execution_number, e.status, e.reason, e.created_at, e.started_at,
            e.completed_at, e.stages_total, e.stages_completed, e.stages_failed, e.concurrency_limit, e.branch_name,
            e.trigger_event, e.commit_sha, e.retry_of, e.context ->> '$.takes_back' IS NOT NULL,
-           e.context ->> '$.target' IS NOT NULL, e.timeout_ms
+           e.context ->> '$.target' IS NOT NULL, e.timeout_ms, e.ending ->> '$.status', e.ending ->> '$.reason',
+           e.concurrency_key, e.priority
          FROM pipeline_executions AS e JOIN pipeline_configurations AS p ON p.id = e.pipeline_id WHERE e.id = ?1",
         [id],
     );
@@ -184,6 +189,9 @@ pub fn execution(database: &Database, id: &str) -> Option<Execution> {
         takes_back: integer(r, 17) == 1,
         has_target: integer(r, 18) == 1,
         timeout_ms: integer(r, 19),
+        ending: optional(r, 20).zip(optional(r, 21)),
+        group: optional(r, 22),
+        priority: integer(r, 23),
         stages: stages(database, id),
         timers: timers(database, id),
         deployments: deployments(database, id),

@@ -47,6 +47,7 @@ pub struct World {
     jumped_ms: Cell<i64>,
     /// The furthest that any clock ever went back, or differed from another.
     pub unsteady_ms: Cell<i64>,
+    pub unwell_until_ms: Cell<i64>,
     /// Set when something that can't be was seen where nobody can answer for it.
     pub seen_wrong: RefCell<Option<crate::Violation>>,
 }
@@ -68,6 +69,7 @@ impl World {
             is_calm: Cell::new(false),
             jumped_ms: Cell::new(0),
             unsteady_ms: Cell::new(0),
+            unwell_until_ms: Cell::new(0),
             seen_wrong: RefCell::default(),
         })
     }

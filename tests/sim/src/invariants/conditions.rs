@@ -21,7 +21,7 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
             continue;
         }
         let ended = |index: &usize| found(change.after, change.spec, *index).is_some_and(Stage::is_final);
-        let has_turn = change.after.status == "running" && spec.depends_on.iter().all(ended);
+        let has_turn = change.after.status == "running" && change.spec.needs(spec).iter().all(ended);
         if stage.status == "pending" && has_turn && stage.reason.is_none() {
             return Err(format!("stage {} has its turn, and nothing becomes of it", stage.name));
         }
@@ -32,6 +32,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
             continue;
         }
         let expected = turn(change, spec);
+        if change.ending().is_some() && !spec.cleans_up {
+            return Err(format!("stage {} goes on, and the execution is to end", stage.name));
+        }
         let is = if has_begun { Turn::Begins } else { Turn::LeftOut(word(stage.reason.as_deref())) };
         if is != expected {
             return Err(format!("stage {} should have {expected:?}, and {is:?}", stage.name));
@@ -47,6 +50,7 @@ fn word(reason: Option<&str>) -> &'static str {
     match reason {
         Some("dependency_failed") => "dependency_failed",
         Some("condition_false") => "condition_false",
+        Some("disabled") => "disabled",
         _ => "another reason",
     }
 }
@@ -56,25 +60,33 @@ fn found<'a>(execution: &'a Execution, spec: &PipelineSpec, index: usize) -> Opt
 }
 
 /// It failed, or was left out because of such a one.
-fn lets_down(stage: &Stage) -> bool {
+fn lets_down(stage: &Stage, spec: &StageSpec) -> bool {
     match stage.status.as_str() {
-        "failed" | "cancelled" => true,
+        "failed" => !spec.continue_on_error,
+        "cancelled" => true,
         "skipped" => stage.reason.as_deref() == Some("dependency_failed"),
         _ => false,
     }
 }
 
 fn is_let_down(change: &Change<'_>, spec: &StageSpec) -> bool {
-    spec.depends_on.iter().any(|index| found(change.after, change.spec, *index).is_some_and(lets_down))
+    let lets_down = |index: &usize| {
+        let stage = found(change.after, change.spec, *index);
+        stage.is_some_and(|stage| lets_down(stage, &change.spec.stages[*index]))
+    };
+    change.spec.needs(spec).iter().any(lets_down)
 }
 
 fn turn(change: &Change<'_>, spec: &StageSpec) -> Turn {
     let failed = is_let_down(change, spec);
     let holds = match &spec.condition {
-        None => !failed,
+        Some(Condition::Literal(false)) => return Turn::LeftOut("disabled"),
+        None => spec.cleans_up || !failed,
+        // What cleans up asks for success only where it says so.
+        Some(condition) if spec.cleans_up => truth(change, condition, failed),
         Some(condition) => holds(change, condition, failed),
     };
-    match (holds, failed) {
+    match (holds, failed && !spec.cleans_up) {
         (true, _) => Turn::Begins,
         (false, true) => Turn::LeftOut("dependency_failed"),
         (false, false) => Turn::LeftOut("condition_false"),
@@ -83,7 +95,7 @@ fn turn(change: &Change<'_>, spec: &StageSpec) -> Turn {
 
 /// Without a function that asks for the status, a condition stands for `success() && (…)`.
 fn holds(change: &Change<'_>, condition: &Condition, failed: bool) -> bool {
-    if failed && !asks_for_status(condition) {
+    if (failed || change.ending().is_some()) && !asks_for_status(condition) {
         return false;
     }
     truth(change, condition, failed)
@@ -107,8 +119,8 @@ fn truth(change: &Change<'_>, condition: &Condition, failed: bool) -> bool {
         Condition::OnMain => change.after.branch == "main",
         Condition::IsPush => change.after.event == "push",
         Condition::Always => true,
-        Condition::Success => !failed,
-        Condition::Failure => failed,
+        Condition::Success => !failed && change.ending().is_none(),
+        Condition::Failure => failed || change.ending().is_some_and(|(status, _)| status == "timeout"),
         Condition::StageIs(index, status) => {
             found(change.after, change.spec, *index).is_some_and(|s| s.status == *status)
         }
@@ -122,12 +134,22 @@ fn truth(change: &Change<'_>, condition: &Condition, failed: bool) -> bool {
 fn jobs(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(), String> {
     let failed = is_let_down(change, spec);
     for job in stage.jobs.iter().filter(|j| !j.is_carried) {
-        let Some(written) = spec.jobs.iter().find(|j| j.name == job.name) else {
+        let Some(written) = spec.job(&job.name) else {
             return Err(format!("nobody wrote a job {}/{}", stage.name, job.name));
         };
-        let runs = written.condition.as_ref().is_none_or(|c| holds(change, c, failed));
-        let is_left_out = job.status == "skipped" && job.reason.as_deref() == Some("condition_false");
-        let is_ready = job.status == "pending" && job.ready_at.is_some();
+        let holds = |c: &Condition| match c {
+            c if spec.cleans_up => truth(change, c, failed),
+            c => holds(change, c, failed),
+        };
+        let runs = written.condition.as_ref().is_none_or(holds);
+        let why = match written.condition {
+            Some(Condition::Literal(false)) => "disabled",
+            _ => "condition_false",
+        };
+        let is_left_out = job.status == "skipped" && job.reason.as_deref() == Some(why);
+        let is_limited = written.matrix.is_some_and(|m| m.max_parallel.is_some());
+        let waits = is_limited && job.reason.as_deref() == Some("parallel_limit");
+        let is_ready = job.status == "pending" && (job.ready_at.is_some() != waits);
         // A stage that began and ended in the same moment has nothing that waits.
         if runs == is_left_out || (runs && !is_ready) {
             let is = (&job.status, &job.reason, job.ready_at);

@@ -1,13 +1,21 @@
 //! What is counted is what there is.
 
+use std::collections::BTreeSet;
+
 use super::Change;
 
 pub fn check(change: &Change<'_>) -> Result<(), String> {
     let after = change.after;
     let count = |n: usize| i64::try_from(n).unwrap_or(-1);
-    for stage in &after.stages {
+    for (_, stage, spec) in change.stages() {
         let finished = count(stage.jobs.iter().filter(|j| j.is_final()).count());
-        let failed = count(stage.jobs.iter().filter(|j| j.status == "failed").count());
+        // A failure that is allowed is none.
+        let allowed = |name: &str| spec.and_then(|s| s.job(name)).is_some_and(|j| j.continue_on_error);
+        let failed = count(stage.jobs.iter().filter(|j| j.status == "failed" && !allowed(&j.name)).count());
+        let names: BTreeSet<_> = stage.jobs.iter().map(|j| &j.name).collect();
+        if names.len() != stage.jobs.len() {
+            return Err(format!("stage {} has a job twice: {names:?}", stage.name));
+        }
         let counted = (stage.jobs_total, stage.jobs_finished, stage.jobs_failed);
         if counted != (count(stage.jobs.len()), finished, failed) {
             let is = (stage.jobs.len(), finished, failed);

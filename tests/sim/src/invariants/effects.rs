@@ -33,7 +33,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         let Some(before) = job.before.filter(|b| b.status == "running" && after.status != "running") else {
             continue;
         };
-        if !matches!(change.entry.cause.as_str(), "report" | "refused") {
+        let is_by_sibling = after.reason.as_deref() == Some("fail_fast");
+        let is_by_holder = matches!(change.entry.cause.as_str(), "report" | "refused" | "undispatchable");
+        if !is_by_holder || is_by_sibling {
             taken += 1;
             if of(&cancels, &after.id, before.attempt, before.runner_id.as_deref()) != 1 {
                 return Err(format!("{} was taken from its runner, which is not told", job.name()));

@@ -1,6 +1,9 @@
 //! No more executions of a pipeline run at once than may, and who came first goes first.
 
+use penstock_domain::Timestamp;
+
 use super::Change;
+use crate::scenario::GroupSpec;
 
 pub fn check(change: &Change<'_>) -> Result<(), String> {
     let after = change.after;
@@ -19,16 +22,35 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     if running > limit && after.status == "running" {
         return Err(format!("{running} executions of {} run at once, and {limit} may", after.pipeline));
     }
+    if let Some(group) = change.spec.group {
+        in_group(change, group)?;
+    }
+    let created_at = Timestamp::from_millis(after.created_at.unwrap_or(0)).to_string();
     let rows = database.look(
-        "SELECT execution_number FROM pipeline_executions WHERE pipeline_id = ?1 AND status = 'queued'
-           AND reason IS NOT 'fork_approval' AND execution_number < ?2 AND created_at < ?3 AND id < ?4 ORDER BY 1 LIMIT 1",
-        rusqlite::params![id, after.number, penstock_domain::Timestamp::from_millis(after.created_at.unwrap_or(0)).to_string(), after.id],
+        "SELECT execution_number FROM pipeline_executions WHERE status = 'queued' AND reason IS NOT 'fork_approval'
+           AND iif(?1 IS NULL, pipeline_id = ?2 AND concurrency_key IS NULL, concurrency_key = ?1)
+           AND (priority > ?3 OR (priority = ?3 AND created_at < ?4 AND id < ?5)) ORDER BY 1 LIMIT 1",
+        rusqlite::params![after.group, id, after.priority, created_at, after.id],
     );
     if let Some(earlier) = rows.first().and_then(|r| r.integer(0).ok()) {
         return Err(format!(
-            "#{} of {} begins before #{earlier}, which waits longer",
+            "#{} of {} begins before #{earlier}, whose turn it is",
             after.number, after.pipeline
         ));
+    }
+    Ok(())
+}
+
+/// Of the executions that say the same group, in pipelines of one repository, only so many run at once.
+fn in_group(change: &Change<'_>, group: GroupSpec) -> Result<(), String> {
+    let Some(key) = &change.after.group else { return Err("the execution is of no group".to_owned()) };
+    let rows = change.world.database.look(
+        "SELECT count(*) FROM pipeline_executions WHERE concurrency_key = ?1 AND status = 'running'",
+        [key],
+    );
+    let running = rows.first().and_then(|r| r.integer(0).ok()).unwrap_or(0);
+    if running > i64::from(group.limit) && change.after.status == "running" {
+        return Err(format!("{running} executions of the group {key} run at once, and {} may", group.limit));
     }
     Ok(())
 }

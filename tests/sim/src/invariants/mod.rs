@@ -14,11 +14,13 @@ mod ends;
 mod journal;
 mod limits;
 mod logs;
+mod matrices;
 mod order;
 mod outcomes;
 mod retries;
 mod states;
 mod statuses;
+mod successors;
 mod timers;
 mod times;
 
@@ -61,6 +63,7 @@ const RULES: &[(&str, Rule)] = &[
     ("after_end", after_end::check),
     ("order", order::check),
     ("conditions", conditions::check),
+    ("matrices", matrices::check),
     ("attempts", attempts::check),
     ("retries", retries::check),
     ("outcomes", outcomes::check),
@@ -79,6 +82,7 @@ type EndRule = fn(&World) -> Result<(), String>;
 const AT_THE_END: &[(&str, EndRule)] = &[
     ("ends", ends::check),
     ("deliveries", deliveries::check),
+    ("successors", successors::check),
     ("statuses", statuses::check),
     ("logs", logs::check),
     ("replay", crate::replay::check),
@@ -92,6 +96,26 @@ pub struct Invariants {
 }
 
 impl Change<'_> {
+    /// How the execution is to end, where that is decided already: by a cancel, a newer one, or its deadline.
+    pub fn ending(&self) -> Option<(&str, &str)> {
+        let of = |execution: &'_ Execution| execution.ending.clone();
+        let decided = self.before.and_then(of).or_else(|| of(self.after));
+        let (status, reason) = match (decided, self.entry.cause.as_str()) {
+            (Some((status, reason)), _) => (status, reason),
+            (None, "cancel") => ("cancelled".to_owned(), "cancelled_by_user".to_owned()),
+            (None, "supersede") => ("cancelled".to_owned(), "superseded".to_owned()),
+            (None, "execution_deadline") => ("timeout".to_owned(), "timed_out".to_owned()),
+            _ => return None,
+        };
+        let status = if status == "timeout" { "timeout" } else { "cancelled" };
+        let reason = match reason.as_str() {
+            "superseded" => "superseded",
+            "timed_out" => "timed_out",
+            _ => "cancelled_by_user",
+        };
+        Some((status, reason))
+    }
+
     /// Each stage, with what it was before and what was written of it.
     pub fn stages(&self) -> impl Iterator<Item = (Option<&Stage>, &Stage, Option<&StageSpec>)> {
         self.after.stages.iter().map(|after| {
@@ -107,7 +131,7 @@ impl Change<'_> {
                 before: stage_before.and_then(|s| s.jobs.iter().find(|j| j.id == after.id)),
                 after,
                 stage,
-                spec: spec.and_then(|s| s.jobs.iter().find(|j| j.name == after.name)),
+                spec: spec.and_then(|s| s.job(&after.name)),
             })
         })
     }

@@ -10,8 +10,8 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
             continue;
         }
         let Some(spec) = spec else { return Err(format!("nobody wrote a stage {}", stage.name)) };
-        for dependency in &spec.depends_on {
-            let name = &change.spec.stages[*dependency].name;
+        for dependency in change.spec.needs(spec) {
+            let name = &change.spec.stages[dependency].name;
             let found = change.after.stages.iter().find(|s| s.name == *name);
             if found.is_none_or(|s| !s.is_final()) {
                 return Err(format!("stage {} began before {name} had ended", stage.name));

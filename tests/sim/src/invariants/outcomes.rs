@@ -4,7 +4,7 @@ use penstock_domain::{Reason, WorkStatus};
 
 use super::{Change, JobChange};
 use crate::scenario::{JobSpec, StageSpec};
-use crate::view::Stage;
+use crate::view::{Job, Stage};
 
 pub fn check(change: &Change<'_>) -> Result<(), String> {
     for job in change.jobs() {
@@ -53,7 +53,7 @@ fn ended(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
             }
         }
     }
-    if change.entry.cause != "report" {
+    if change.entry.cause != "report" || job.after.reason.as_deref() == Some("fail_fast") {
         return Ok(());
     }
     let attempt = u32::try_from(before.attempt).unwrap_or(0);
@@ -90,10 +90,9 @@ fn stage_ended(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(
     if let Some(open) = stage.jobs.iter().find(|j| !j.is_final()) {
         return Err(format!("stage {name} is {}, and job {} is {}", stage.status, open.name, open.status));
     }
-    // Ended from above.
-    let is_cancelled =
-        change.after.is_final() && matches!(change.after.status.as_str(), "cancelled" | "timeout");
-    if is_cancelled && stage.completed_at == change.after.completed_at && cause != "report" {
+    // Ended from above, but for what cleans up.
+    let is_cut_off = matches!(cause, "cancel" | "supersede" | "execution_deadline");
+    if is_cut_off && (stage.status == "cancelled" || !spec.cleans_up) {
         let fits = stage.status == "cancelled";
         return if fits { Ok(()) } else { Err(format!("stage {name} is {} after a cancel", stage.status)) };
     }
@@ -104,7 +103,11 @@ fn stage_ended(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(
             Err(format!("stage {name} timed out as {}", stage.status))
         };
     }
-    let jobs_failed = stage.jobs.iter().any(|j| j.status == "failed");
+    let counts = |job: &Job| {
+        let written = spec.job(&job.name);
+        job.status == "failed" && !written.is_some_and(|j| j.continue_on_error)
+    };
+    let jobs_failed = stage.jobs.iter().any(counts);
     let gate_failed = stage.gates.iter().any(|g| g.is_blocker && g.status == "failed");
     let deployment = change.after.deployments.iter().find(|d| d.stage_id == stage.id);
     let is_unhealthy = deployment.is_some_and(|d| d.health_check_passed == Some(0));
@@ -117,7 +120,7 @@ fn stage_ended(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(
         ));
     }
     if jobs_failed {
-        let reasons: Vec<_> = stage.jobs.iter().filter(|j| j.status == "failed").map(|j| &j.reason).collect();
+        let reasons: Vec<_> = stage.jobs.iter().filter(|j| counts(j)).map(|j| &j.reason).collect();
         if !reasons.contains(&&stage.reason) {
             return Err(format!("stage {name} failed for {:?}, and its jobs for {reasons:?}", stage.reason));
         }
@@ -166,25 +169,25 @@ fn reported(change: &Change<'_>) -> Option<u64> {
 
 fn execution_ended(change: &Change<'_>) -> Result<(), String> {
     let after = change.after;
-    let cause = change.entry.cause.as_str();
-    let failed = after.stages.iter().find(|s| s.status == "failed");
-    let fits = match after.status.as_str() {
-        "cancelled" => cause == "cancel" && after.reason.as_deref() == Some("cancelled_by_user"),
-        "timeout" => cause == "execution_deadline" && after.reason.as_deref() == Some("timed_out"),
-        "succeeded" => {
-            failed.is_none()
-                && after.stages.iter().all(|s| matches!(s.status.as_str(), "succeeded" | "skipped"))
-        }
-        "failed" if after.stages.is_empty() => {
+    let is_allowed = |name: &str| change.spec.stages.iter().any(|s| s.name == name && s.continue_on_error);
+    let failed = after.stages.iter().find(|s| s.status == "failed" && !is_allowed(&s.name));
+    let fits = match (after.status.as_str(), change.ending()) {
+        (status, Some(ending)) => (status, after.reason.as_deref()) == (ending.0, Some(ending.1)),
+        ("succeeded", None) => failed.is_none(),
+        ("failed", None) if after.stages.is_empty() => {
             after.reason.as_deref() == Some("config_error") && change.spec.is_broken
         }
-        "failed" => failed.is_some_and(|s| s.reason == after.reason),
+        ("failed", None) => failed.is_some_and(|s| s.reason == after.reason),
         _ => false,
     };
     if fits {
         return Ok(());
     }
+    let details = change
+        .world
+        .database
+        .look("SELECT error_details FROM pipeline_executions WHERE id = ?1", [&after.id]);
     let stages: Vec<_> =
         after.stages.iter().map(|s| format!("{} {} {:?}", s.name, s.status, s.reason)).collect();
-    Err(format!("the execution is {} ({:?}) with {stages:?}", after.status, after.reason))
+    Err(format!("the execution is {} ({:?}) with {stages:?}, {details:?}", after.status, after.reason))
 }

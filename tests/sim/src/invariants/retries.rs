@@ -70,7 +70,8 @@ fn tried_again(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
 
 fn given_up(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     // A stage or an execution that ends takes its jobs with it, whatever their policies.
-    if matches!(change.entry.cause.as_str(), "stage_deadline" | "execution_deadline" | "cancel") {
+    if matches!(change.entry.cause.as_str(), "stage_deadline" | "execution_deadline" | "cancel" | "supersede")
+    {
         return Ok(());
     }
     let cause = match job.after.reason.as_deref() {

@@ -1,8 +1,8 @@
 //! A scenario from a seed.
 
 use super::{
-    Condition, Deed, DeploySpec, EnvironmentSpec, GateSpec, JobSpec, PEOPLE, PipelineSpec, RetrySpec,
-    RunnerSpec, Scenario, StageSpec, StepSpec, Triggers, What,
+    Condition, Deed, DeploySpec, EnvironmentSpec, GateSpec, GroupSpec, JobSpec, MatrixSpec, PEOPLE,
+    PipelineSpec, RetrySpec, RunnerSpec, Scenario, StageSpec, StepSpec, Triggers, What,
 };
 use crate::random::Random;
 
@@ -12,12 +12,22 @@ const STAGE_NAMES: [&str; 8] = ["build", "test", "lint", "pack", "check", "ship"
 
 pub fn generate(seed: u64) -> Scenario {
     let mut random = Random::of(seed, "scenario");
-    let environments = environments(&mut random);
-    let size = if random.chance(80) { Size::LARGE } else { Size::SMALL };
+    let size = match random.below(20) {
+        0 => Size::LARGE,
+        1..=5 => Size::DEPLOYING,
+        6..=9 => Size::QUEUEING,
+        10..=12 => Size::FAILING,
+        _ => Size::SMALL,
+    };
+    let environments = environments(&mut random, size);
     let count = random.between(1, 2);
     let shares = random.chance(300);
     let pipelines: Vec<_> =
         (0..count).map(|n| pipeline(&mut random, n, shares, size, environments.len())).collect();
+    let mut pipelines = pipelines;
+    if pipelines.len() > 1 && random.chance(300) {
+        pipelines[0].then = Some(1);
+    }
     let runners = runners(&mut random);
     let deeds = deeds(&mut random, &pipelines, environments.len(), size);
     Scenario { pipelines, environments, runners, deeds }
@@ -28,19 +38,36 @@ struct Size {
     stages: u64,
     jobs: u64,
     deeds: u64,
+    /// In so many of 1,000.
+    deploys: u64,
+    asks: u64,
+    fails: u64,
+    starts: u64,
+    limit: u64,
 }
 
 impl Size {
-    const SMALL: Self = Self { stages: 4, jobs: 2, deeds: 7 };
-    const LARGE: Self = Self { stages: 9, jobs: 6, deeds: 12 };
+    const SMALL: Self =
+        Self { stages: 4, jobs: 2, deeds: 6, deploys: 250, asks: 450, fails: 180, starts: 350, limit: 5 };
+    const LARGE: Self =
+        Self { stages: 9, jobs: 5, deeds: 10, deploys: 200, asks: 400, fails: 150, starts: 400, limit: 5 };
+    /// Few versions that come and go.
+    const DEPLOYING: Self =
+        Self { stages: 2, jobs: 1, deeds: 10, deploys: 900, asks: 250, fails: 60, starts: 500, limit: 5 };
+    /// More than may run.
+    const QUEUEING: Self =
+        Self { stages: 2, jobs: 2, deeds: 9, deploys: 50, asks: 200, fails: 100, starts: 800, limit: 2 };
+    /// Little goes well.
+    const FAILING: Self =
+        Self { stages: 3, jobs: 2, deeds: 4, deploys: 100, asks: 300, fails: 550, starts: 500, limit: 5 };
 }
 
-fn environments(random: &mut Random) -> Vec<EnvironmentSpec> {
-    let count = if random.chance(550) { random.between(1, 2) } else { 0 };
+fn environments(random: &mut Random, size: Size) -> Vec<EnvironmentSpec> {
+    let count = if random.chance(size.deploys * 2) { random.between(1, 2) } else { 0 };
     let names = ["staging", "production"];
     let one = |random: &mut Random, name: &str| EnvironmentSpec {
         name: name.to_owned(),
-        asks: random.chance(450),
+        asks: random.chance(size.asks),
         required: u32::try_from(random.between(1, 2)).unwrap_or(1),
         expires_in_seconds: u32::try_from(random.pick(&[60_u64, 120, 600, 1800])).unwrap_or(60),
         kind: if random.chance(750) { "manual" } else { random.pick(&["automated", "conditional"]) },
@@ -70,8 +97,15 @@ fn pipeline(random: &mut Random, n: u64, shares: bool, size: Size, environments:
             1 => Some(random.between(20, 90)),
             _ => Some(random.between(300, 1800)),
         },
-        own_limit: random.chance(250).then(|| u32::try_from(random.between(1, 3)).unwrap_or(1)),
-        limit: u32::try_from(random.pick(&[1_u64, 1, 2, 3, 5])).unwrap_or(1),
+        own_limit: random.chance(200).then(|| u32::try_from(random.between(1, 3)).unwrap_or(1)),
+        group: random.chance(250).then(|| GroupSpec {
+            is_per_branch: random.chance(500),
+            limit: u32::try_from(random.between(1, 2)).unwrap_or(1),
+            cancels: random.chance(500),
+        }),
+        then: None,
+        priority: if random.chance(700) { 0 } else { random.pick(&[-5, 5]) },
+        limit: u32::try_from(random.between(1, size.limit)).unwrap_or(1),
         is_in_forge: random.chance(350),
         is_broken: random.chance(40),
         stages,
@@ -80,25 +114,30 @@ fn pipeline(random: &mut Random, n: u64, shares: bool, size: Size, environments:
 
 fn stage(random: &mut Random, before: &[StageSpec], size: Size, environments: usize) -> StageSpec {
     let index = before.len();
-    let mut depends_on: Vec<usize> = (0..index).filter(|_| random.chance(450)).collect();
-    if depends_on.is_empty() && index > 0 && random.chance(600) {
-        depends_on.push(random.index(index));
+    // Nothing waits for what cleans up.
+    let others: Vec<usize> = (0..index).filter(|s| !before[*s].cleans_up).collect();
+    let mut depends_on: Vec<usize> = others.iter().copied().filter(|_| random.chance(450)).collect();
+    if depends_on.is_empty() && !others.is_empty() && random.chance(600) {
+        depends_on.push(random.pick(&others));
     }
     let ancestors = ancestors(before, &depends_on);
-    let deploy = (environments > 0 && random.chance(350)).then(|| DeploySpec {
+    let deploy = (environments > 0 && random.chance(size.deploys)).then(|| DeploySpec {
         environment: random.index(environments),
-        version: random.chance(600).then(|| format!("v{}", random.between(1, 3))),
+        version: random.chance(300).then(|| format!("v{}", random.between(1, 2))),
         is_checked: random.chance(500),
     });
-    let gates = if deploy.is_none() && random.chance(200) { gates(random) } else { vec![] };
+    let cleans_up = deploy.is_none() && random.chance(120);
+    let gates = if deploy.is_none() && !cleans_up && random.chance(200) { gates(random) } else { vec![] };
     let least = u64::from(gates.is_empty() || random.chance(600));
-    let jobs = (0..random.between(least, size.jobs)).map(|n| job(random, n, &ancestors)).collect();
+    let jobs = (0..random.between(least, size.jobs)).map(|n| job(random, n, &ancestors, size)).collect();
     let word = STAGE_NAMES[index % STAGE_NAMES.len()];
     StageSpec {
         name: if index < STAGE_NAMES.len() { word.to_owned() } else { format!("{word}{index}") },
         condition: random.chance(250).then(|| condition(random, &ancestors, 2)),
         timeout_seconds: random.chance(150).then(|| random.between(5, 120)),
         depends_on,
+        cleans_up,
+        continue_on_error: random.chance(100),
         gates,
         deploy,
         jobs,
@@ -130,8 +169,8 @@ fn gates(random: &mut Random) -> Vec<GateSpec> {
     (0..random.between(1, 2)).map(|n| one(random, n)).collect()
 }
 
-fn job(random: &mut Random, n: u64, ancestors: &[usize]) -> JobSpec {
-    let retry = random.chance(450).then(|| RetrySpec {
+fn job(random: &mut Random, n: u64, ancestors: &[usize], size: Size) -> JobSpec {
+    let retry = random.chance(350 + size.fails / 2).then(|| RetrySpec {
         max: u32::try_from(random.between(0, 3)).unwrap_or(0),
         delay_seconds: random.pick(&[0, 1, 5, 20]),
         backoff: u32::try_from(random.between(1, 3)).unwrap_or(1),
@@ -141,23 +180,47 @@ fn job(random: &mut Random, n: u64, ancestors: &[usize]) -> JobSpec {
             CAUSES.into_iter().filter(|_| random.chance(550)).collect()
         },
     });
+    let adds = random.chance(80).then(|| {
+        Box::new(JobSpec {
+            name: format!("j{n}-more"),
+            runs_on: vec![],
+            condition: None,
+            retry: None,
+            timeout_seconds: 60,
+            continue_on_error: false,
+            matrix: None,
+            adds: None,
+            priority: None,
+            report: None,
+            steps: vec![step(random, size)],
+        })
+    });
+    let matrix = adds.is_none() && random.chance(180);
     JobSpec {
         name: format!("j{n}"),
         runs_on: LABELS.into_iter().filter(|_| random.chance(250)).collect(),
         condition: random.chance(180).then(|| condition(random, ancestors, 1)),
         retry,
         timeout_seconds: random.pick(&[10, 30, 60, 300]),
+        continue_on_error: random.chance(120),
+        adds,
+        matrix: matrix.then(|| MatrixSpec {
+            count: u32::try_from(random.between(2, 4)).unwrap_or(2),
+            max_parallel: random.chance(500).then(|| u32::try_from(random.between(1, 2)).unwrap_or(1)),
+            fail_fast: random.chance(500),
+        }),
+        priority: random.chance(150).then(|| random.pick(&[-1, 3])),
         report: random.chance(300).then(|| {
             let tests = random.between(1, 5);
             let failed = if random.chance(500) { 0 } else { random.below(tests + 1) };
             (u32::try_from(tests).unwrap_or(1), u32::try_from(failed).unwrap_or(0))
         }),
-        steps: (0..random.between(1, 3)).map(|_| step(random)).collect(),
+        steps: (0..random.between(1, 3)).map(|_| step(random, size)).collect(),
     }
 }
 
-fn step(random: &mut Random) -> StepSpec {
-    let exit_code = if random.chance(180) { random.pick(&[1, 2, 127]) } else { 0 };
+fn step(random: &mut Random, size: Size) -> StepSpec {
+    let exit_code = if random.chance(size.fails) { random.pick(&[1, 2, 127]) } else { 0 };
     StepSpec {
         work_ms: random.pick(&[5, 50, 400, 1500, 4000, 12_000]),
         exit_code,
@@ -201,11 +264,12 @@ fn runners(random: &mut Random) -> Vec<RunnerSpec> {
 }
 
 fn deeds(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, size: Size) -> Vec<Deed> {
-    let span_ms = random.pick(&[500, 5_000, 40_000, 120_000]);
+    let span_ms = random.pick(&[500, 5_000, 20_000, 60_000, 120_000]);
     let mut deeds: Vec<Deed> = (0..random.between(1, size.deeds))
         .map(|n| {
             let at_ms = if n == 0 { 0 } else { random.below(span_ms) };
-            Deed { at_ms, what: deed(random, pipelines, environments, n == 0) }
+            let starts = n == 0 || random.chance(size.starts);
+            Deed { at_ms, what: deed(random, pipelines, environments, starts) }
         })
         .collect();
     deeds.sort_by_key(|deed| deed.at_ms);
@@ -215,7 +279,7 @@ fn deeds(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, s
 fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, starts: bool) -> What {
     let pipeline = random.index(pipelines.len());
     let repository = pipelines[pipeline].repository.clone();
-    let commit = u32::try_from(random.below(4)).unwrap_or(0);
+    let commit = u32::try_from(random.below(5)).unwrap_or(0);
     let nth = random.below(6);
     let branch = if random.chance(750) { "main" } else { "feature" };
     let author = random.pick(&PEOPLE);
@@ -238,7 +302,7 @@ fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, st
         16..=20 if environments > 0 => {
             What::Decide { nth, who: random.index(PEOPLE.len()), approve: random.chance(800) }
         }
-        21 if environments > 0 => What::RollBack { nth },
+        21 | 25 if environments > 0 => What::RollBack { nth },
         22 if environments > 0 => What::Lift { nth },
         23 if environments > 0 => {
             What::SwitchApproval { environment: random.index(environments), asks: random.chance(500) }

@@ -25,6 +25,10 @@ pub struct PipelineSpec {
     pub timeout_seconds: Option<u64>,
     /// Of the file.
     pub own_limit: Option<u32>,
+    pub group: Option<GroupSpec>,
+    pub priority: i32,
+    /// The pipeline that follows a success of this one.
+    pub then: Option<usize>,
     /// Of the pipeline.
     pub limit: u32,
     /// The file lies in the repository.
@@ -32,6 +36,15 @@ pub struct PipelineSpec {
     /// The file can't be used.
     pub is_broken: bool,
     pub stages: Vec<StageSpec>,
+}
+
+/// A concurrency group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupSpec {
+    pub is_per_branch: bool,
+    pub limit: u32,
+    /// The older ones are ended.
+    pub cancels: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +63,9 @@ pub struct StageSpec {
     pub depends_on: Vec<usize>,
     pub condition: Option<Condition>,
     pub timeout_seconds: Option<u64>,
+    /// It runs whatever happens, also after a cancel.
+    pub cleans_up: bool,
+    pub continue_on_error: bool,
     pub gates: Vec<GateSpec>,
     pub deploy: Option<DeploySpec>,
     pub jobs: Vec<JobSpec>,
@@ -62,9 +78,46 @@ pub struct JobSpec {
     pub condition: Option<Condition>,
     pub retry: Option<RetrySpec>,
     pub timeout_seconds: u64,
+    pub continue_on_error: bool,
+    pub matrix: Option<MatrixSpec>,
+    /// The job that it adds to its stage while it runs.
+    pub adds: Option<Box<JobSpec>>,
+    pub priority: Option<i32>,
     /// Tests and failed ones that its report tells of.
     pub report: Option<(u32, u32)>,
     pub steps: Vec<StepSpec>,
+}
+
+impl PipelineSpec {
+    /// The stages that have to end before this one: what cleans up and says nothing else comes after all others.
+    pub fn needs(&self, stage: &StageSpec) -> Vec<usize> {
+        if stage.cleans_up && stage.depends_on.is_empty() {
+            return (0..self.stages.len()).filter(|s| !self.stages[*s].cleans_up).collect();
+        }
+        stage.depends_on.clone()
+    }
+}
+
+impl StageSpec {
+    /// The job of this name, also where another one adds it.
+    pub fn job(&self, name: &str) -> Option<&JobSpec> {
+        let name = written_name(name);
+        let added = self.jobs.iter().filter_map(|j| j.adds.as_deref());
+        self.jobs.iter().chain(added).find(|j| j.name == name)
+    }
+}
+
+/// One job for each of so many values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MatrixSpec {
+    pub count: u32,
+    pub max_parallel: Option<u32>,
+    pub fail_fast: bool,
+}
+
+/// The name that a job has in the file: those of a matrix bear their values behind it.
+pub fn written_name(name: &str) -> &str {
+    name.split_once(" (").map_or(name, |(written, _)| written)
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Condition, PipelineSpec, Scenario, StageSpec, StepSpec, Triggers};
+use super::{Condition, GroupSpec, JobSpec, PipelineSpec, Scenario, StageSpec, StepSpec, Triggers};
 
 /// The words by which a step tells the simulated runner what it comes to.
 pub fn run_of(step: &StepSpec) -> String {
@@ -53,7 +53,18 @@ pub fn pipeline(spec: &PipelineSpec, scenario: &Scenario) -> String {
         line(0, format_args!("timeout: {seconds}s"));
     }
     if let Some(limit) = spec.own_limit {
-        line(0, format_args!("concurrency: {{ limit: {limit} }}"));
+        line(0, format_args!("max_concurrent: {limit}"));
+    }
+    if let Some(GroupSpec { is_per_branch, limit, cancels }) = spec.group {
+        let group = if is_per_branch { "g-${{ branch }}" } else { "g" };
+        let cancels = if cancels { ", cancel_in_progress: true" } else { "" };
+        line(0, format_args!("concurrency: {{ group: \"{group}\", limit: {limit}{cancels} }}"));
+    }
+    if spec.priority != 0 {
+        line(0, format_args!("priority: {}", spec.priority));
+    }
+    if let Some(then) = spec.then {
+        line(0, format_args!("then: [{{ pipeline: {} }}]", scenario.pipelines[then].name));
     }
     if spec.is_broken {
         line(0, format_args!("stagess: []"));
@@ -81,6 +92,12 @@ fn stage_lines(
     }
     if let Some(seconds) = stage.timeout_seconds {
         line(4, format_args!("timeout: {seconds}s"));
+    }
+    if stage.cleans_up {
+        line(4, format_args!("type: cleanup"));
+    }
+    if stage.continue_on_error {
+        line(4, format_args!("continue_on_error: true"));
     }
     if !stage.gates.is_empty() {
         line(4, format_args!("gates:"));
@@ -115,37 +132,67 @@ fn stage_lines(
     }
     line(4, format_args!("jobs:"));
     for job in &stage.jobs {
-        line(6, format_args!("- name: {}", job.name));
-        if !job.runs_on.is_empty() {
-            line(8, format_args!("runs_on: [{}]", job.runs_on.join(", ")));
+        job_lines(job, &spec.stages, 6, line);
+    }
+}
+
+/// What a running job hands in to add this one.
+pub fn added(job: &JobSpec) -> String {
+    let mut text = "jobs:\n".to_owned();
+    job_lines(job, &[], 2, &mut |indent: usize, words: std::fmt::Arguments<'_>| {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{:indent$}{words}", "");
+    });
+    text
+}
+
+fn job_lines(
+    job: &JobSpec,
+    stages: &[StageSpec],
+    at: usize,
+    line: &mut impl FnMut(usize, std::fmt::Arguments<'_>),
+) {
+    line(at, format_args!("- name: {}", job.name));
+    if !job.runs_on.is_empty() {
+        line(at + 2, format_args!("runs_on: [{}]", job.runs_on.join(", ")));
+    }
+    if let Some(asked) = &job.condition {
+        line(at + 2, format_args!("if: '{}'", condition(asked, stages)));
+    }
+    line(at + 2, format_args!("timeout: {}s", job.timeout_seconds));
+    if job.continue_on_error {
+        line(at + 2, format_args!("continue_on_error: true"));
+    }
+    if let Some(priority) = job.priority {
+        line(at + 2, format_args!("priority: {priority}"));
+    }
+    if let Some(matrix) = &job.matrix {
+        let values = (1..=matrix.count).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+        let most = matrix.max_parallel.map(|n| format!(", max_parallel: {n}")).unwrap_or_default();
+        let fast = if matrix.fail_fast { ", fail_fast: true" } else { "" };
+        line(at + 2, format_args!("matrix: {{ n: [{values}]{most}{fast} }}"));
+    }
+    if let Some(retry) = &job.retry {
+        let on = if retry.on.is_empty() { String::new() } else { format!(", on: [{}]", retry.on.join(", ")) };
+        line(
+            at + 2,
+            format_args!(
+                "retry: {{ max: {}, delay: {}s, backoff: {}.0{on} }}",
+                retry.max, retry.delay_seconds, retry.backoff
+            ),
+        );
+    }
+    if job.report.is_some() {
+        line(at + 2, format_args!("reports: {{ junit: \"report.xml\" }}"));
+    }
+    line(at + 2, format_args!("steps:"));
+    for step in &job.steps {
+        line(at + 4, format_args!("- run: \"{}\"", run_of(step)));
+        if step.continue_on_error {
+            line(at + 6, format_args!("continue_on_error: true"));
         }
-        if let Some(asked) = &job.condition {
-            line(8, format_args!("if: '{}'", condition(asked, &spec.stages)));
-        }
-        line(8, format_args!("timeout: {}s", job.timeout_seconds));
-        if let Some(retry) = &job.retry {
-            let on =
-                if retry.on.is_empty() { String::new() } else { format!(", on: [{}]", retry.on.join(", ")) };
-            line(
-                8,
-                format_args!(
-                    "retry: {{ max: {}, delay: {}s, backoff: {}.0{on} }}",
-                    retry.max, retry.delay_seconds, retry.backoff
-                ),
-            );
-        }
-        if job.report.is_some() {
-            line(8, format_args!("reports: {{ junit: \"report.xml\" }}"));
-        }
-        line(8, format_args!("steps:"));
-        for step in &job.steps {
-            line(10, format_args!("- run: \"{}\"", run_of(step)));
-            if step.continue_on_error {
-                line(12, format_args!("continue_on_error: true"));
-            }
-            if step.is_skipped {
-                line(12, format_args!("if: 'false'"));
-            }
+        if step.is_skipped {
+            line(at + 6, format_args!("if: 'false'"));
         }
     }
 }
