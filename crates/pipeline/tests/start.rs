@@ -655,6 +655,12 @@ then:
     ] {
         check(&format!("then: {then}"), expected);
     }
+    check(
+        "name: web\nthen: [{ pipeline: web }]",
+        expect![[r#"
+        2:8 /then/0 conflicting_fields: `web` would follow itself without end (let the clock start it again: `on: { schedule: … }`)
+    "#]],
+    );
     let many = (0..17).map(|n| format!("{{ pipeline: p{n} }}")).collect::<Vec<_>>().join(", ");
     check(
         &format!("then: [{many}]"),

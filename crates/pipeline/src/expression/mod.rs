@@ -53,12 +53,6 @@ pub struct StepFacts<'a> {
     pub steps: &'a BTreeMap<String, StepFact>,
 }
 
-impl Default for StepFact {
-    fn default() -> Self {
-        Self { status: WorkStatus::Pending, exit_code: None, outputs: BTreeMap::new() }
-    }
-}
-
 /// What became of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepFact {
@@ -68,6 +62,13 @@ pub struct StepFact {
     pub exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
+}
+
+/// One that has not run.
+impl Default for StepFact {
+    fn default() -> Self {
+        Self { status: WorkStatus::Pending, exit_code: None, outputs: BTreeMap::new() }
+    }
 }
 
 /// Why an expression has no answer. Holds names, and no values.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reach;
 use super::read::Reader;
 use super::stage::Lowered;
+use crate::definition::{Condition, Job};
 use crate::diagnostic::code;
 use crate::expression::{syntax, uses};
 use crate::suggest::nearest;
@@ -168,7 +169,7 @@ fn report_unawaited(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<us
             .stage
             .condition
             .iter()
-            .chain(lowered.stage.jobs.iter().filter_map(|job| job.condition.as_ref()))
+            .chain(lowered.stage.jobs.iter().flat_map(conditions_of))
             .filter(|condition| condition.expression.contains("stages"));
         for condition in conditions {
             let Ok(expression) = syntax::parse(&condition.expression) else { continue };
@@ -194,6 +195,11 @@ fn report_unawaited(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<us
             }
         }
     }
+}
+
+/// Of a job and its steps.
+fn conditions_of(job: &Job) -> impl Iterator<Item = &Condition> {
+    job.condition.iter().chain(job.steps.iter().filter_map(|step| step.condition.as_ref()))
 }
 
 /// All that has ended when `stage` starts.

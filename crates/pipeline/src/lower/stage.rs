@@ -126,7 +126,7 @@ fn check_despite_failure(reader: &mut Reader<'_>, stage: &Stage) {
             reader
                 .out
                 .error(span, place.pointer.clone(), code::LIMIT, message)
-                .hint("split it with variables, or put `always() &&` before it");
+                .hint("split it with variables");
         }
     }
 }
