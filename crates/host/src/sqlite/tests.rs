@@ -205,3 +205,15 @@ async fn the_file_is_in_wal_mode_and_keeps_foreign_keys() {
     run(&mut one, "CREATE TABLE t(id INTEGER PRIMARY KEY, p REFERENCES t(id))").await.unwrap();
     assert!(run(&mut one, "INSERT INTO t VALUES (1, 2)").await.unwrap_err().contains("FOREIGN KEY"));
 }
+
+#[test]
+fn a_statement_is_planned_once_whatever_is_bound() {
+    let folder = Folder::new();
+    let db = connection::open(&folder.0.join("db"), Durability::Full, &Deadline::new()).unwrap();
+    db.execute_batch("CREATE TABLE t(a, b); CREATE INDEX i ON t(b) WHERE a = 1").unwrap();
+    let mut statement = db.prepare("SELECT b FROM t WHERE a = ?1 ORDER BY b LIMIT ?2").unwrap();
+    for n in 0..3 {
+        assert!(statement.query([n, n + 1]).unwrap().next().unwrap().is_none());
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
