@@ -53,7 +53,7 @@ impl Component {
             id: maker.grants.component.clone(),
             triggered,
             mapped,
-            requests: Arc::new(Semaphore::new(limits.requests_per_component)),
+            requests: maker.grants.requests.clone(),
             waiting: AtomicUsize::new(0),
             streams: Arc::new(Semaphore::new(limits.streams_per_component)),
             instances: maker.permits.clone(),

@@ -32,7 +32,7 @@ use crate::rest;
 use crate::routes::Router;
 use crate::running::{Alive, Running, Task, alive};
 use crate::server;
-use crate::sqlite::{Database, Durability, Session, SqlError, StatementLimits};
+use crate::sqlite::{Crowd, Database, Durability, Session, SqlError, StatementLimits};
 use crate::state::{Grants, State};
 use crate::tick::{self, Tick};
 
@@ -186,6 +186,8 @@ impl Builder {
             databases: self.databases.clone(),
             key_value_stores: component.key_value_stores.clone(),
             key_value: self.key_value.clone(),
+            requests: Arc::new(Semaphore::new(self.limits.requests_per_component)),
+            requests_at_most: self.limits.requests_per_component,
         })
     }
 
@@ -245,7 +247,7 @@ fn open_databases(
     let path = key_value_path(&options.data_dir);
     let key_value = open(path.clone(), Durability::Process)?;
     let table = async {
-        Session::new(key_value.clone()).execute(key_value::SCHEMA.to_owned(), vec![]).await
+        Session::new(key_value.clone()).execute(key_value::SCHEMA.to_owned(), vec![], Crowd::Alone).await
     };
     let made: Result<_, SqlError> = tokio::runtime::Handle::current().block_on(table);
     made.map_err(|e| HostError::Database { path, reason: e.to_string() })?;
