@@ -4,6 +4,7 @@
 //! machines differ, and a figure is read beside its limit.
 
 mod client;
+mod engine;
 mod figures;
 mod installation;
 mod jobs;
@@ -43,7 +44,7 @@ fn main() -> Result<()> {
 }
 
 /// The parts, in their order.
-const PARTS: [&str; 6] = ["memory", "webhooks", "latency", "jobs", "gates", "dashboard"];
+const PARTS: [&str; 7] = ["engine", "memory", "webhooks", "latency", "jobs", "gates", "dashboard"];
 
 /// Everything, or the one part that was asked for.
 struct Wanted(Option<String>);
@@ -64,6 +65,10 @@ async fn measure(penstock: &Path, manifest: &Path, wanted: &Wanted) -> Result<()
     let mut report = Report::default();
     eprintln!("limits of this machine …");
     let limits = limits::measure()?;
+    if wanted.has("engine") {
+        eprintln!("decisions …");
+        engine::measure(&mut report)?;
+    }
     if wanted.has("memory") || wanted.has("webhooks") {
         let server = Installation::start(penstock, manifest, 0).await?;
         if wanted.has("memory") {
