@@ -10,7 +10,8 @@ use penstock_domain::{
     ExecutionId, JobId, PipelineId, PipelineType, RunnerId, Timestamp, TriggerEvent, WorkStatus, id::uuid_v7,
 };
 use penstock_engine::{
-    Event, ExecutionContext, JobReport, Moment, NewExecution, Origin, RunnerReport, Snapshot, Work, create, decide,
+    Event, ExecutionContext, JobReport, Moment, NewExecution, Origin, RunnerReport, Snapshot, Work, create,
+    decide,
 };
 use penstock_pipeline::{RunContext, parse, plan};
 use penstock_store::{Cause, Entry, Pipeline, Runner, Store};
@@ -141,8 +142,10 @@ impl<'d> World<'d> {
         };
         let planned = plan(&definition, &run).map_err(|found| anyhow::anyhow!("{found:?}"))?;
         let (origin, admission) = (Origin::default(), Default::default());
-        let new = NewExecution { origin, context: ExecutionContext::of(run), work: Work::Plan(planned), admission };
-        let state = now_or_never(self.store.pipeline_state(self.pipeline))?.context("the pipeline is there")?;
+        let new =
+            NewExecution { origin, context: ExecutionContext::of(run), work: Work::Plan(planned), admission };
+        let state =
+            now_or_never(self.store.pipeline_state(self.pipeline))?.context("the pipeline is there")?;
         let (id, decision) = create(new, &state, &self.moment())?;
         now_or_never(self.store.commit(&Entry::of_execution(id, &decision), &cause(), NOW))?;
         Ok(id)
@@ -227,7 +230,8 @@ fn of_size(jobs: usize) -> Result<Costs> {
     let narrow = world.snapshot(job)?;
     let narrow_us = decided_us(&narrow, &event, &at)?;
     let execution = narrow.execution.id;
-    let whole = now_or_never(world.store.snapshot(Some(execution), Some(job), true))?.context("it is there")?;
+    let whole =
+        now_or_never(world.store.snapshot(Some(execution), Some(job), true))?.context("it is there")?;
     let cancel = Event::Cancel { reason: penstock_domain::Reason::CancelledByUser, force: false };
     let whole_us = decided_us(&whole, &cancel, &at)?;
     // Enough of them that a job is ready for each time.
@@ -296,5 +300,8 @@ fn many(report: &mut Report) -> Result<()> {
 
 fn count(database: &Database) -> Result<usize> {
     let sql = "SELECT count(*) FROM pipeline_executions";
-    Ok(database.raw().query_row(sql, [], |row| row.get::<_, i64>(0)).map(|n| usize::try_from(n).unwrap_or(0))?)
+    Ok(database
+        .raw()
+        .query_row(sql, [], |row| row.get::<_, i64>(0))
+        .map(|n| usize::try_from(n).unwrap_or(0))?)
 }
