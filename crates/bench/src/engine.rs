@@ -82,7 +82,9 @@ struct World<'d> {
     drawn: u64,
 }
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000)
+}
 
 impl<'d> World<'d> {
     fn new(database: &'d Database) -> Result<Self> {
@@ -103,16 +105,16 @@ impl<'d> World<'d> {
             is_active: true,
             configuration: Default::default(),
             created_by: "bench".into(),
-            created_at: NOW,
-            updated_at: NOW,
+            created_at: now(),
+            updated_at: now(),
         };
         let repository_key = "git.example/a/b".into();
         let pipeline =
             Pipeline { view, repository_key, forge: None, forge_repository: None, deleted_at: None };
-        now_or_never(world.store.save_pipeline(&pipeline, None, 0, &cause(), NOW))?;
+        now_or_never(world.store.save_pipeline(&pipeline, None, 0, &cause(), now()))?;
         let (id, name, url) = (world.runner, "one".to_owned(), Some("http://r".to_owned()));
         let runner = Runner { id, name, labels: vec![], capacity: 1_000, url };
-        now_or_never(world.store.register_runner(&runner, NOW))?;
+        now_or_never(world.store.register_runner(&runner, now()))?;
         Ok(world)
     }
 
@@ -120,7 +122,7 @@ impl<'d> World<'d> {
         self.drawn += 1;
         let mut seed = [0; 16];
         seed[..8].copy_from_slice(&self.drawn.to_be_bytes());
-        Moment { now: NOW, seed }
+        Moment { now: now(), seed }
     }
 
     fn start(&mut self, text: &str) -> Result<ExecutionId> {
@@ -147,7 +149,7 @@ impl<'d> World<'d> {
         let state =
             now_or_never(self.store.pipeline_state(self.pipeline))?.context("the pipeline is there")?;
         let (id, decision) = create(new, &state, &self.moment())?;
-        now_or_never(self.store.commit(&Entry::of_execution(id, &decision), &cause(), NOW))?;
+        now_or_never(self.store.commit(&Entry::of_execution(id, &decision), &cause(), now()))?;
         Ok(id)
     }
 
@@ -160,12 +162,12 @@ impl<'d> World<'d> {
         let snapshot = self.snapshot(job)?;
         let id = snapshot.execution.id;
         let decision = decide(snapshot, event, &self.moment())?;
-        now_or_never(self.store.commit(&Entry::of_execution(id, &decision), &cause(), NOW))?;
+        now_or_never(self.store.commit(&Entry::of_execution(id, &decision), &cause(), now()))?;
         Ok(())
     }
 
     fn ready(&self, limit: u32) -> Result<Vec<JobId>> {
-        let ready = now_or_never(self.store.ready_jobs(&[&vec![]], NOW, limit))?;
+        let ready = now_or_never(self.store.ready_jobs(&[&vec![]], now(), limit))?;
         Ok(ready.into_iter().map(|job| job.id).collect())
     }
 
@@ -174,7 +176,7 @@ impl<'d> World<'d> {
     }
 
     fn finished(&self, job: JobId) -> Event {
-        let (at, status, reason) = (NOW, WorkStatus::Succeeded, None);
+        let (at, status, reason) = (now(), WorkStatus::Succeeded, None);
         let reports = vec![
             JobReport::StepStarted { step: 0, at },
             JobReport::StepFinished { step: 0, at, status, exit_code: Some(0), reason },
