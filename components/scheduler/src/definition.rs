@@ -48,11 +48,8 @@ pub async fn branch_head(
     repository: &str,
     branch: &str,
 ) -> FromForge<CommitInfo> {
-    let asked = ReadBranch {
-        forge: forge.to_owned(),
-        repository: repository.to_owned(),
-        branch: branch.to_owned(),
-    };
+    let asked =
+        ReadBranch { forge: forge.to_owned(), repository: repository.to_owned(), branch: branch.to_owned() };
     ask(platform, "branches", &asked).await
 }
 

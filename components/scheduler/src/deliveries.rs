@@ -184,7 +184,8 @@ impl<P: Platform> Scheduler<P> {
                 Ok(ordered) => ordered,
                 Err(why) => {
                     if matches!(why, NotOrdered::NothingChanged(_)) {
-                        self.tell_nothing_to_do(delivery, pipeline, target.as_ref(), &why.to_string()).await?;
+                        self.tell_nothing_to_do(delivery, pipeline, target.as_ref(), &why.to_string())
+                            .await?;
                     }
                     outcomes.push(json!({ "pipeline": name, "not_started": why.to_string() }));
                     return Ok(false);

@@ -176,7 +176,10 @@ async fn start<P: Platform>(
         window_ms: FOR_EVER_MS,
         ..Launch::of(&pipeline, Cause::new("scheduler", "rollback"))
     };
-    match scheduler.launch(&launch, &Order::again(work_of(stage, timeout_ms), Admission::default()), |_, _| {}).await? {
+    match scheduler
+        .launch(&launch, &Order::again(work_of(stage, timeout_ms), Admission::default()), |_, _| {})
+        .await?
+    {
         Launched::Started(_, changes) => {
             scheduler.follow(&changes);
             Ok(Some("started"))

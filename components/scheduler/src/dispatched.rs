@@ -36,7 +36,8 @@ impl Filled {
                 let mut all = variables.clone();
                 all.extend(own.clone());
                 fill(job, &outputs, &step.late, &mut all)?;
-                let filled = step.late.iter().filter_map(|l| Some((l.name.clone(), all.get(&l.name)?.clone())));
+                let filled =
+                    step.late.iter().filter_map(|l| Some((l.name.clone(), all.get(&l.name)?.clone())));
                 own.extend(filled);
             }
             steps.push(own);
@@ -155,21 +156,21 @@ fn variables(job: &DispatchJob, mut variables: BTreeMap<String, String>) -> BTre
 fn steps(job: &DispatchJob, variables: Vec<BTreeMap<String, String>>) -> Vec<StepRequest> {
     let all = job.spec.steps.iter().zip(&job.steps).zip(variables);
     all.map(|((step, id), variables)| StepRequest {
-            id: *id,
-            key: step.id.clone(),
-            name: step.name.clone(),
-            run: step.run.clone(),
-            shell: step.shell.clone(),
-            uses: step.uses.clone(),
-            with: step.with.clone(),
-            condition: step.condition.clone(),
-            variables,
-            working_directory: step.working_directory.clone(),
-            timeout_seconds: step.timeout_ms.map(seconds),
-            continue_on_error: step.continue_on_error,
-            skipped: step.skipped,
-        })
-        .collect()
+        id: *id,
+        key: step.id.clone(),
+        name: step.name.clone(),
+        run: step.run.clone(),
+        shell: step.shell.clone(),
+        uses: step.uses.clone(),
+        with: step.with.clone(),
+        condition: step.condition.clone(),
+        variables,
+        working_directory: step.working_directory.clone(),
+        timeout_seconds: step.timeout_ms.map(seconds),
+        continue_on_error: step.continue_on_error,
+        skipped: step.skipped,
+    })
+    .collect()
 }
 
 fn seconds(ms: i64) -> u64 {

@@ -9,15 +9,14 @@ use penstock_api::signature;
 use penstock_domain::OutboxId;
 use penstock_engine::{Dispatch, EffectKind, Event, Unreachable};
 use penstock_guest::{
-    APPROVALS, Decided, FORGE, Failure, Level, Platform, SendError, commit_event,
-    log, runner_token,
+    APPROVALS, Decided, FORGE, Failure, Level, Platform, SendError, commit_event, log, runner_token,
 };
 use penstock_store::Cause;
 
 use crate::dispatched::{NotFilled, job_request};
-use crate::{deployments, succession};
 use crate::follow::settle_logged;
 use crate::scheduler::Scheduler;
+use crate::{deployments, succession};
 
 const PUSH_TIMEOUT_MS: u64 = 10_000;
 /// The forge component works off what is due before it answers.
@@ -118,7 +117,9 @@ async fn push<P: Platform>(
             store.finish_effect(id, "taken", now).await?;
             Ok(store.note_runner_alive(runner_id, now).await?)
         }
-        Pushed::Refused(Unreachable::Refused) if tries > 1 && !penstock_domain::bugs::is_on("late_refusal_believed") => {
+        Pushed::Refused(Unreachable::Refused)
+            if tries > 1 && !penstock_domain::bugs::is_on("late_refusal_believed") =>
+        {
             let error = "the runner can't be reached now, and may have taken an earlier push";
             Ok(store.postpone_effect(id, now.plus_ms(AGAIN_MS), error).await?)
         }

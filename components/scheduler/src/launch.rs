@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use penstock_domain::{ExecutionId, JobId, PipelineId, Timestamp, TriggerEvent};
 use penstock_engine::{
-    Admission, Changes, ExecutionContext, Group, NewExecution, Origin, Refusal, Rerun, StatusTarget, TakesBack,
-    Work, create,
+    Admission, Changes, ExecutionContext, Group, NewExecution, Origin, Refusal, Rerun, StatusTarget,
+    TakesBack, Work, create,
 };
 use penstock_guest::{Failure, Platform, moment};
 use penstock_pipeline::{
-    Definition, Diagnostic, InputProblem, Late, Outputs, PlannedStage, PlannedSuccessor, Refusal as Refused, RunContext,
-    Severity, Trigger, parse, plan,
+    Definition, Diagnostic, InputProblem, Late, Outputs, PlannedStage, PlannedSuccessor, Refusal as Refused,
+    RunContext, Severity, Trigger, parse, plan,
 };
 use penstock_store::{Cause, Entry, Pipeline, StoreError};
 use thiserror::Error;
@@ -293,12 +293,7 @@ impl<P: Platform> Scheduler<P> {
                 commit_at: launch.commit_at,
                 takes_back: launch.takes_back.clone(),
             };
-            let new = NewExecution {
-                origin: launch.origin.clone(),
-                context,
-                work,
-                admission,
-            };
+            let new = NewExecution { origin: launch.origin.clone(), context, work, admission };
             let (id, mut decision) = create(new, &state, &at).map_err(contradiction)?;
             complete(id, &mut decision.changes);
             match self.store.commit(&Entry::of_execution(id, &decision), &launch.by, at.now).await {
@@ -312,7 +307,8 @@ impl<P: Platform> Scheduler<P> {
 
     async fn known(&self, launch: &Launch<'_>, now: Timestamp) -> Result<Option<ExecutionId>, StoreError> {
         let Origin { delivery_id, event_key, .. } = &launch.origin;
-        if delivery_id.is_none() && event_key.is_none() || penstock_domain::bugs::is_on("doubles_not_noticed") {
+        if delivery_id.is_none() && event_key.is_none() || penstock_domain::bugs::is_on("doubles_not_noticed")
+        {
             return Ok(None);
         }
         let since = now.plus_ms(-launch.window_ms);

@@ -3,13 +3,13 @@
 //! The decisions are `penstock-engine`'s and the SQL is `penstock-store`'s; here is the order of things: read,
 //! decide, commit, then do what follows, which the clock does again should this process die in between.
 
+mod additions;
 mod admission;
 mod clock;
 mod control;
 mod definition;
 mod deliveries;
 mod deployments;
-mod additions;
 mod dispatch;
 mod dispatched;
 mod effects;

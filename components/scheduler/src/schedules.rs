@@ -63,16 +63,19 @@ impl<P: Platform> Scheduler<P> {
         let branch = row.schedule.branch.clone().unwrap_or_else(|| DEFAULT_BRANCH.to_owned());
         let commit_sha = match &forge {
             None => None,
-            Some((forge, repository)) => match branch_head(&self.platform, forge, repository, &branch).await {
-                FromForge::Found { value } => Some(value.sha),
-                FromForge::NotFound => return Ok(Due::Nothing(format!("there is no branch {branch}"))),
-                FromForge::Failed { why } => return Ok(Due::Nothing(why)),
-                FromForge::Later { .. } => return Ok(Due::Later),
-            },
+            Some((forge, repository)) => {
+                match branch_head(&self.platform, forge, repository, &branch).await {
+                    FromForge::Found { value } => Some(value.sha),
+                    FromForge::NotFound => return Ok(Due::Nothing(format!("there is no branch {branch}"))),
+                    FromForge::Failed { why } => return Ok(Due::Nothing(why)),
+                    FromForge::Later { .. } => return Ok(Due::Later),
+                }
+            }
         };
         let launch = launch(&pipeline, due, branch, commit_sha);
         let named = forge.as_ref().map(|(forge, repository)| (forge.as_str(), repository.as_str()));
-        let text = match definition(&self.platform, &pipeline, named, launch.run.commit_sha.as_deref()).await {
+        let text = match definition(&self.platform, &pipeline, named, launch.run.commit_sha.as_deref()).await
+        {
             FromForge::Found { value } => value,
             FromForge::NotFound => return Ok(Due::Nothing("the commit has no pipeline file".to_owned())),
             FromForge::Failed { why } => return Ok(Due::Nothing(why)),

@@ -75,7 +75,10 @@ async fn start<P: Platform>(
         return refused(format!("the pipeline `{}` is not active", due.pipeline));
     }
     if due.chain.contains(&pipeline.view.id) {
-        return refused(format!("`{}` led here itself: pipelines can't start each other in a circle", due.pipeline));
+        return refused(format!(
+            "`{}` led here itself: pipelines can't start each other in a circle",
+            due.pipeline
+        ));
     }
     if due.chain.len() >= MAX_CHAIN {
         return refused(format!("at most {MAX_CHAIN} pipelines can follow each other"));
@@ -90,7 +93,8 @@ async fn start<P: Platform>(
     };
     let launch = launch(&pipeline, id, due, is_same_repository);
     let forge = pipeline.forge.as_deref().zip(pipeline.forge_repository.as_deref());
-    let text = match definition(&scheduler.platform, &pipeline, forge, launch.run.commit_sha.as_deref()).await {
+    let text = match definition(&scheduler.platform, &pipeline, forge, launch.run.commit_sha.as_deref()).await
+    {
         FromForge::Found { value } => value,
         FromForge::NotFound => return refused("the commit has no pipeline file".to_owned()),
         FromForge::Failed { why } => return refused(why),

@@ -248,7 +248,12 @@ pub(crate) fn deadline(draft: &mut Draft, job: JobId, attempt: u32) -> Result<()
 }
 
 /// The job, where this very attempt runs (on that runner).
-pub(crate) fn holder(draft: &Draft, job: JobId, attempt: u32, runner: Option<RunnerId>) -> Result<usize, Refusal> {
+pub(crate) fn holder(
+    draft: &Draft,
+    job: JobId,
+    attempt: u32,
+    runner: Option<RunnerId>,
+) -> Result<usize, Refusal> {
     let index = draft.job_index(job)?;
     let job = draft.job(index);
     let fits = job.status == WorkStatus::Running && job.attempt == attempt;

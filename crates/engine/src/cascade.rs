@@ -115,7 +115,8 @@ impl Graph {
     fn of(stages: &[Stage]) -> Self {
         let places: BTreeMap<&str, usize> =
             stages.iter().enumerate().map(|(place, s)| (s.name.as_str(), place)).collect();
-        let needed = |s: &Stage| s.depends_on.iter().filter_map(|n| places.get(n.as_str()).copied()).collect();
+        let needed =
+            |s: &Stage| s.depends_on.iter().filter_map(|n| places.get(n.as_str()).copied()).collect();
         Self(stages.iter().map(needed).collect())
     }
 }
@@ -260,7 +261,9 @@ fn end_execution_if_done(draft: &mut Draft) -> Result<(), Refusal> {
     let failed = draft.state.stages.iter().find(counts);
     let (status, reason) = match (draft.state.execution.ending, failed) {
         (Some(ending), _) => (ending.status, Some(ending.reason)),
-        (None, Some(stage)) => (ExecutionStatus::Failed, Some(stage.reason.unwrap_or(Reason::DependencyFailed))),
+        (None, Some(stage)) => {
+            (ExecutionStatus::Failed, Some(stage.reason.unwrap_or(Reason::DependencyFailed)))
+        }
         (None, None) => (ExecutionStatus::Succeeded, None),
     };
     let execution = draft.touch_execution();

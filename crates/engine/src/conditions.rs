@@ -15,7 +15,8 @@ pub(crate) fn let_down(stage: &Stage) -> bool {
         WorkStatus::Failed => !stage.continue_on_error,
         WorkStatus::Cancelled => true,
         WorkStatus::Skipped => {
-            stage.reason == Some(Reason::DependencyFailed) && !penstock_domain::bugs::is_on("skip_not_handed_on")
+            stage.reason == Some(Reason::DependencyFailed)
+                && !penstock_domain::bugs::is_on("skip_not_handed_on")
         }
         _ => false,
     }

@@ -10,13 +10,13 @@ use penstock_gates::{Facts, Gate};
 use penstock_pipeline::{Plan, PlannedGate};
 
 use crate::change::{EffectKind, ExecutionRow, GateRow, Guard, NewRows, StageRow, SupersedeDue};
-use crate::rows;
 use crate::decide::{Decision, Refusal};
 use crate::delivery::{Environment, StageGate};
 use crate::draft::Draft;
 use crate::model::{Execution, ExecutionContext, HandedOn, Job, Snapshot, Stage};
 use crate::moment::{Ids, Moment};
 use crate::rerun::{Rerun, RerunGate, RerunJob, RerunStage};
+use crate::rows;
 use crate::{ending, forge_status};
 
 /// The pipeline as far as a new execution depends on it; guarded by its version.
@@ -247,13 +247,7 @@ fn begin(draft: &mut Draft, has_room: bool, broken: Option<String>, is_held: boo
 }
 
 fn from_plan(plan: Plan) -> Rerun {
-    let job = |planned| RerunJob {
-        planned,
-        carried_from: None,
-        outputs: None,
-        was: None,
-        added_by: None,
-    };
+    let job = |planned| RerunJob { planned, carried_from: None, outputs: None, was: None, added_by: None };
     let stages = plan
         .stages
         .into_iter()

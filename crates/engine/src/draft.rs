@@ -7,7 +7,9 @@ use penstock_domain::{
     TimerId, Timestamp, WorkStatus,
 };
 
-use crate::change::{Changes, Dispatch, Effect, EffectKind, Guard, StepsOf, Timer, TimerKind, TimersOfKind, Waiting};
+use crate::change::{
+    Changes, Dispatch, Effect, EffectKind, Guard, StepsOf, Timer, TimerKind, TimersOfKind, Waiting,
+};
 use crate::decide::{Decision, Refusal};
 use crate::delivery::{Approval, Deployment, Environment, Hold, StageGate};
 use crate::model::{Job, Snapshot, Stage};

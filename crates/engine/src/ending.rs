@@ -123,7 +123,9 @@ fn end_stage(draft: &mut Draft, index: usize, status: WorkStatus, reason: Reason
     draft.set_waiting(id, WorkStatus::Cancelled, Some(reason));
     let jobs = 0..draft.state.jobs.len();
     for job in jobs.filter(|j| draft.state.jobs[*j].stage_id == id).collect::<Vec<_>>() {
-        if draft.job(job).status == WorkStatus::Running && !penstock_domain::bugs::is_on("cancel_leaves_running_jobs") {
+        if draft.job(job).status == WorkStatus::Running
+            && !penstock_domain::bugs::is_on("cancel_leaves_running_jobs")
+        {
             end_running_job(draft, job, reason)?;
         }
     }

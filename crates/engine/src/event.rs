@@ -1,6 +1,8 @@
 //! What can happen to an execution.
 
-use penstock_domain::{ApprovalId, DeploymentId, GateId, JobId, OutboxId, Reason, RunnerId, StageId, TimerId};
+use penstock_domain::{
+    ApprovalId, DeploymentId, GateId, JobId, OutboxId, Reason, RunnerId, StageId, TimerId,
+};
 use penstock_pipeline::PlannedJob;
 use penstock_release::Voter;
 use serde::{Deserialize, Serialize};

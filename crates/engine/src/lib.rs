@@ -5,9 +5,9 @@
 //! Nothing here reads a clock, a random source or a store. A decision is only as good as the state that it was
 //! made on: it bears that state's version, and whoever commits it must refuse it if the version has moved on.
 
+mod addition;
 mod approvals;
 mod attempt;
-mod addition;
 mod cascade;
 mod change;
 mod conditions;
@@ -41,8 +41,8 @@ pub use delivery::{
     Approval, Deployment, Environment, Hold, Quarantine, QuarantineLifted, StageGate, TakesBack,
 };
 pub use deploy::{give_up_rollback, roll_back};
-pub use forge_status::nothing_to_do;
 pub use event::{Event, Present, RunnerReport, Unreachable};
+pub use forge_status::nothing_to_do;
 pub use matching::{Assignment, ReadyJob, RunnerSlots, assign, fits};
 pub use model::{
     Ending, Execution, ExecutionContext, HandedOn, Job, JobReport, Snapshot, Stage, StatusTarget, Step,

@@ -197,7 +197,9 @@ fn again(past: PastStage, carry: Carry) -> RerunStage {
     };
     let gate = |past: PastGate| RerunGate {
         gate: past.gate,
-        overridden: past.overridden.filter(|_| carry != Carry::Nothing && past.status == GateStatus::Overridden),
+        overridden: past
+            .overridden
+            .filter(|_| carry != Carry::Nothing && past.status == GateStatus::Overridden),
     };
     RerunStage {
         jobs: past.jobs.into_iter().filter(is_there).map(job).collect(),

@@ -50,7 +50,9 @@ impl Story {
         lines.extend(rows(change, "approvals").map(|row| format!("the approval {}", state(row))));
         lines.extend(rows(change, "environments_taken").map(|_| "its environment is taken".to_owned()));
         lines.extend(rows(change, "environments_freed").map(|_| "its environment is free".to_owned()));
-        lines.extend(rows(change, "quarantined").map(|row| format!("{} is quarantined", text(row, "version"))));
+        lines.extend(
+            rows(change, "quarantined").map(|row| format!("{} is quarantined", text(row, "version"))),
+        );
         lines.extend(rows(change, "outbox").filter_map(|row| self.effect(row)));
         lines
     }

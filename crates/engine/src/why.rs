@@ -125,7 +125,9 @@ fn why_group(group: GroupWait<'_>) -> Wait {
     let behind = if ahead == 0 { String::new() } else { format!("; {ahead} others of it come first") };
     let message = match running.len() {
         0 => format!("its turn in the concurrency group `{name}` comes at once{behind}"),
-        n => format!("{n} of at most {limit} executions of the concurrency group `{name}` run: {numbers}{behind}"),
+        n => format!(
+            "{n} of at most {limit} executions of the concurrency group `{name}` run: {numbers}{behind}"
+        ),
     };
     let held_by = running.into_iter().map(|(id, number, _)| Holder::Execution { id, number }).collect();
     let waits_for = vec![name.to_owned()];
@@ -191,7 +193,8 @@ pub fn why_job(job: &JobWait, runners: &[RunnerView], now: Timestamp) -> Option<
         return None;
     }
     if job.reason == Some(Reason::ParallelLimit) && job.ready_at.is_none() {
-        let message = "as many jobs of its matrix run as may run at once; its turn comes when one of them ends";
+        let message =
+            "as many jobs of its matrix run as may run at once; its turn comes when one of them ends";
         return Some(Wait {
             reason: Reason::ParallelLimit,
             message: message.to_owned(),

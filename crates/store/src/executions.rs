@@ -156,7 +156,13 @@ impl<C: Connection> Store<C> {
                     stage.jobs = Some(of_stage.remove(&stage.id).unwrap_or_default());
                 }
             }
-            Ok(ExecutionDetail { execution: r.json(0)?, stages, limit: r.unsigned(3)?, running: r.json(4)?, group: r.json(5)? })
+            Ok(ExecutionDetail {
+                execution: r.json(0)?,
+                stages,
+                limit: r.unsigned(3)?,
+                running: r.json(4)?,
+                group: r.json(5)?,
+            })
         };
         rows.first().map(read).transpose()
     }

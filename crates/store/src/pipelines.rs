@@ -80,7 +80,8 @@ impl<C: Connection> Store<C> {
             deleted_at: pipeline.deleted_at,
         };
         let subject = format!("pipeline:{}", pipeline.view.id);
-        self.commit(&Entry { subject, expect, change: &Change { pipelines: [row], schedules } }, by, now).await?;
+        self.commit(&Entry { subject, expect, change: &Change { pipelines: [row], schedules } }, by, now)
+            .await?;
         Ok(())
     }
 

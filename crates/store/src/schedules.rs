@@ -13,11 +13,13 @@ pub struct DueSchedule {
     pub version: i64,
 }
 
-const ROW: &str = "json_object('id', s.id, 'pipeline_id', s.pipeline_id, 'cron', s.cron, 'timezone', s.timezone,
+const ROW: &str =
+    "json_object('id', s.id, 'pipeline_id', s.pipeline_id, 'cron', s.cron, 'timezone', s.timezone,
   'branch', s.branch, 'parameters', json(s.parameters), 'next_at', s.next_at, 'last_at', s.last_at)";
 
 /// What asks whether anything is due looks at the same rows.
-pub(crate) const DUE: &str = "FROM schedules AS s CROSS JOIN pipeline_configurations AS p ON p.id = s.pipeline_id
+pub(crate) const DUE: &str =
+    "FROM schedules AS s CROSS JOIN pipeline_configurations AS p ON p.id = s.pipeline_id
   WHERE s.next_at <= ?1 AND p.is_active = 1 AND p.deleted_at IS NULL";
 
 impl<C: Connection> Store<C> {

@@ -112,7 +112,8 @@ impl Choices {
         }
         let occasion = self.occasions[kind];
         self.occasions[kind] += 1;
-        let drawn = mixed(mixed(self.seed ^ (kind as u64 + 1).wrapping_mul(0x5851_f42d_4c95_7f2d)) ^ occasion);
+        let drawn =
+            mixed(mixed(self.seed ^ (kind as u64 + 1).wrapping_mul(0x5851_f42d_4c95_7f2d)) ^ occasion);
         if drawn % 1000 >= self.rates[kind] || self.muted.contains(&(fault, occasion)) {
             return false;
         }
@@ -156,13 +157,7 @@ const THEMES: &[&[Fault]] = &[
     &[Fault::ClockJumps, Fault::ClockJumpsBack, Fault::ClocksDiffer, Fault::TickSkipped, Fault::RunnerStalls],
     &[Fault::RunnerVanishes, Fault::RunnerReturnsLate, Fault::RunnerStalls, Fault::HeartbeatLost],
     &[Fault::RunnerLies, Fault::RunnerBabbles, Fault::RunnerDoubles, Fault::RunnerDisorders],
-    &[
-        Fault::RunnerIsFull,
-        Fault::RunnerRefuses,
-        Fault::RunnerErrs,
-        Fault::AnswerLost,
-        Fault::RunnerVanishes,
-    ],
+    &[Fault::RunnerIsFull, Fault::RunnerRefuses, Fault::RunnerErrs, Fault::AnswerLost, Fault::RunnerVanishes],
     &[Fault::ForgeErrs, Fault::AnswerLost, Fault::DiesAfterSend],
     &[Fault::HealthIsBad, Fault::DiesAfterSend, Fault::Slow],
 ];

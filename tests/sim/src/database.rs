@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use penstock_store::{MIGRATIONS, Row, Value, statements};
 use rusqlite::MAIN_DB;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// Statements that are kept prepared.
@@ -66,6 +67,8 @@ static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
 fn open() -> rusqlite::Connection {
     let connection = rusqlite::Connection::open_in_memory().expect("memory can be opened");
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    // Else SQLite plans some statements anew for each value that they are given.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).expect("plans can be kept");
     connection.pragma_update(None, "foreign_keys", true).expect("foreign keys can be switched on");
     connection
 }
@@ -130,7 +133,9 @@ impl Database {
         self.kind = Kind::Changed;
         let sql: String = self
             .raw()
-            .query_row("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?1", [name], |r| r.get(0))
+            .query_row("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?1", [name], |r| {
+                r.get(0)
+            })
             .expect("the trigger is there");
         if !sql.contains(from) {
             return false;
@@ -179,7 +184,8 @@ impl Drop for Database {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take().filter(|_| self.kind != Kind::Changed) else { return };
         for table in TABLES {
-            let emptied = connection.prepare_cached(&format!("DELETE FROM {table}")).and_then(|mut s| s.execute([]));
+            let emptied =
+                connection.prepare_cached(&format!("DELETE FROM {table}")).and_then(|mut s| s.execute([]));
             if emptied.is_err() {
                 return;
             }

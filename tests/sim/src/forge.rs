@@ -67,7 +67,8 @@ fn keep_status(world: &World, repository: &str, sha: &str, body: &[u8]) {
         description: text("description"),
         execution: text("target_url").rsplit('/').next().unwrap_or_default().to_owned(),
     };
-    world.note(|| format!("forge is told {} for {} ({})", status.state, status.execution, status.description));
+    world
+        .note(|| format!("forge is told {} for {} ({})", status.state, status.execution, status.description));
     world.facts.borrow_mut().told.push(status);
 }
 

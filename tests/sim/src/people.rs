@@ -47,7 +47,8 @@ pub async fn tidy_up(world: Rc<World>) {
     loop {
         let held = "SELECT id FROM pipeline_executions WHERE status = 'queued' AND reason = 'fork_approval'";
         for id in ids(&world, held) {
-            let _ = post(&world, &format!("/internal/executions/{id}/release"), &json!({ "actor": ADMIN })).await;
+            let _ =
+                post(&world, &format!("/internal/executions/{id}/release"), &json!({ "actor": ADMIN })).await;
         }
         world.sleep(60_000).await;
     }
@@ -77,13 +78,15 @@ async fn act(world: &Rc<World>, index: usize) {
             on_execution(world, n, "retry", &body).await;
         }
         What::Decide { nth: n, who, approve } => {
-            let waiting = ids(world, "SELECT id FROM pipeline_approvals WHERE status = 'pending' ORDER BY id");
+            let waiting =
+                ids(world, "SELECT id FROM pipeline_approvals WHERE status = 'pending' ORDER BY id");
             if let Some(id) = nth(waiting, n) {
                 decide(world, &id, who, approve).await;
             }
         }
         What::Override { nth: n } => {
-            let failed = ids(world, "SELECT id FROM quality_gate_evaluations WHERE status = 'failed' ORDER BY id");
+            let failed =
+                ids(world, "SELECT id FROM quality_gate_evaluations WHERE status = 'failed' ORDER BY id");
             if let Some(id) = nth(failed, n) {
                 let path = format!("/api/v1/quality-gates/{id}/override");
                 by_token(world, "POST", &path, "grace", &json!({ "reason": "it is known" })).await;
@@ -118,7 +121,8 @@ async fn lift(world: &Rc<World>, n: u64) {
 }
 
 async fn decide(world: &Rc<World>, approval: &str, who: usize, approve: bool) {
-    let (verb, body) = if approve { ("approve", json!({})) } else { ("reject", json!({ "reason": "not today" })) };
+    let (verb, body) =
+        if approve { ("approve", json!({})) } else { ("reject", json!({ "reason": "not today" })) };
     let path = format!("/api/v1/approvals/{approval}/{verb}");
     by_token(world, "POST", &path, PEOPLE[who], &body).await;
 }

@@ -85,7 +85,9 @@ fn run_here(input: &Input) -> Report {
     }
     let world = World::new(input.seed, scenario, choices, trace, database);
     let listener = world.clone();
-    penstock_guest::listen(move |level, message| listener.note(|| format!("server logs {level:?}: {message}")));
+    penstock_guest::listen(move |level, message| {
+        listener.note(|| format!("server logs {level:?}: {message}"))
+    });
     let mut report = Report::default();
     report.violation = live(&world, &mut report).err();
     penstock_guest::listen(|_, _| {});

@@ -104,7 +104,10 @@ pub fn serve(world: &Rc<World>, index: usize, request: &http::Request<Bytes>) ->
             let mut facts = world.facts.borrow_mut();
             let runner = facts.runners.entry(index).or_default();
             runner.cancelled.push((cancel.job_id, cancel.attempt));
-            Ok(answer(if runner.running.contains(&(cancel.job_id, cancel.attempt)) { 202 } else { 404 }, Bytes::new()))
+            Ok(answer(
+                if runner.running.contains(&(cancel.job_id, cancel.attempt)) { 202 } else { 404 },
+                Bytes::new(),
+            ))
         }
         "/v1/jobs" => Ok(pushed(world, index, request.body())),
         _ => Ok(answer(404, Bytes::new())),
@@ -161,7 +164,9 @@ fn take(world: &Rc<World>, index: usize, request: JobRequest) {
             world.violated("held_once", what);
         }
     }
-    world.note(|| format!("runner {index} takes {} ({}) attempt {}: {manner:?}", request.job.name, key.0, key.1));
+    world.note(|| {
+        format!("runner {index} takes {} ({}) attempt {}: {manner:?}", request.job.name, key.0, key.1)
+    });
     let at_work = Rc::new(AtWork {
         world: world.clone(),
         index,
@@ -252,7 +257,9 @@ impl AtWork {
                 continue;
             }
             let began_ms = self.world.true_ms();
-            match post(&self.world, &self.path("heartbeat"), &self.request.job.lease.token, Bytes::new()).await {
+            match post(&self.world, &self.path("heartbeat"), &self.request.job.lease.token, Bytes::new())
+                .await
+            {
                 Ok(answered) if answered.status().is_success() => {
                     self.heard_ms.set(began_ms);
                     let told: Value = serde_json::from_slice(answered.body()).unwrap_or_default();
@@ -296,7 +303,9 @@ impl AtWork {
                 }
                 self.finish(status, reason).await;
             }
-            Err(Stopped::Cancelled) => self.finish(WorkStatus::Cancelled, Some(Reason::CancelledByUser)).await,
+            Err(Stopped::Cancelled) => {
+                self.finish(WorkStatus::Cancelled, Some(Reason::CancelledByUser)).await
+            }
             Err(Stopped::Lost) => {}
         }
         self.end();
@@ -374,7 +383,13 @@ impl AtWork {
         })
     }
 
-    fn finished(&self, step: u32, status: WorkStatus, exit_code: Option<i32>, reason: Option<Reason>) -> JobEvent {
+    fn finished(
+        &self,
+        step: u32,
+        status: WorkStatus,
+        exit_code: Option<i32>,
+        reason: Option<Reason>,
+    ) -> JobEvent {
         JobEvent::StepFinished { step, at: self.world.common_now(), status, exit_code, reason }
     }
 
@@ -430,8 +445,10 @@ impl AtWork {
                 Ok(answered) if answered.status().is_success() => return Ok(()),
                 Ok(answered) if answered.status().is_client_error() => {
                     let is_lost = answered.status() == 409;
-                    self.world.note(|| format!("runner {}: {path} is answered {}", self.index, answered.status()));
-                    let is_honest = self.world.facts.borrow().attempts.get(&self.key()).is_some_and(|a| a.is_honest);
+                    self.world
+                        .note(|| format!("runner {}: {path} is answered {}", self.index, answered.status()));
+                    let is_honest =
+                        self.world.facts.borrow().attempts.get(&self.key()).is_some_and(|a| a.is_honest);
                     if !is_lost && is_honest {
                         let why = String::from_utf8_lossy(answered.body()).into_owned();
                         self.world.violated("reports", format!("a right report was refused: {why}"));
@@ -450,7 +467,11 @@ impl AtWork {
         let end = json!({ "events": [{ "type": "job_finished", "at": self.world.common_now(), "status": "succeeded" }] });
         let (path, token, body) = match self.world.random(|r| r.below(5)) {
             0 => (self.path("events"), self.request.job.lease.token.clone(), "{\"events\": [{".to_owned()),
-            1 => (format!("/api/v1/jobs/{other}/events"), self.request.job.lease.token.clone(), end.to_string()),
+            1 => (
+                format!("/api/v1/jobs/{other}/events"),
+                self.request.job.lease.token.clone(),
+                end.to_string(),
+            ),
             2 => (self.path("events"), "pl_1.0.x".to_owned(), end.to_string()),
             3 => (
                 self.path("events"),
@@ -507,7 +528,13 @@ impl AtWork {
     }
 
     async fn finish(&self, status: WorkStatus, reason: Option<Reason>) {
-        let event = JobEvent::JobFinished { at: self.world.common_now(), status, reason, message: None, outputs: Default::default() };
+        let event = JobEvent::JobFinished {
+            at: self.world.common_now(),
+            status,
+            reason,
+            message: None,
+            outputs: Default::default(),
+        };
         self.world.note(|| {
             let name = &self.request.job.name;
             format!("runner {} says that {name} {status} ({reason:?})", self.index)

@@ -24,11 +24,13 @@ pub fn shrink(input: &Input, violation: &Violation) -> (Input, Report) {
         runs: 0,
     };
     loop {
-        let before = (shrinking.best.scenario.clone(), shrinking.best.without.len(), shrinking.best.muted.len());
+        let before =
+            (shrinking.best.scenario.clone(), shrinking.best.without.len(), shrinking.best.muted.len());
         shrinking.fewer_kinds();
         shrinking.plainer();
         shrinking.fewer_faults();
-        let after = (shrinking.best.scenario.clone(), shrinking.best.without.len(), shrinking.best.muted.len());
+        let after =
+            (shrinking.best.scenario.clone(), shrinking.best.without.len(), shrinking.best.muted.len());
         if before == after || shrinking.runs >= MAX_RUNS {
             break;
         }

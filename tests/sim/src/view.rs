@@ -293,10 +293,8 @@ fn jobs(database: &Database, id: &str) -> Vec<(String, Job)> {
 }
 
 fn timers(database: &Database, id: &str) -> Vec<Timer> {
-    let rows = database.look(
-        "SELECT kind, stage_id, job_id, attempt, due_at FROM timers WHERE execution_id = ?1",
-        [id],
-    );
+    let rows = database
+        .look("SELECT kind, stage_id, job_id, attempt, due_at FROM timers WHERE execution_id = ?1", [id]);
     let timer = |r: &Row| Timer {
         kind: text(r, 0),
         stage_id: optional(r, 1),

@@ -53,7 +53,13 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, scenario: Scenario, choices: Choices, trace: Trace, database: Database) -> Rc<Self> {
+    pub fn new(
+        seed: u64,
+        scenario: Scenario,
+        choices: Choices,
+        trace: Trace,
+        database: Database,
+    ) -> Rc<Self> {
         Rc::new(Self {
             seed,
             scenario,

@@ -34,7 +34,9 @@ fn every_deliberate_bug_is_caught() {
             scope.spawn(|| {
                 while let Some(bug) = wanted.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
                     match caught(bug) {
-                        Some((seed, what)) => println!("{:<28} after {:>3} seeds: {what}", bug.name, seed + 1),
+                        Some((seed, what)) => {
+                            println!("{:<28} after {:>3} seeds: {what}", bug.name, seed + 1)
+                        }
                         None => {
                             println!("{:<28} SURVIVED", bug.name);
                             survived.lock().unwrap().push(bug.name);

@@ -10,7 +10,8 @@ const THREADS: u64 = 2;
 fn base() -> u64 {
     let given = std::env::var("PENSTOCK_SIM_FROM").ok().and_then(|text| text.parse().ok());
     #[expect(clippy::disallowed_methods, reason = "fresh seeds each time; the base is told")]
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs());
+    let now =
+        || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_secs());
     given.unwrap_or_else(now)
 }
 

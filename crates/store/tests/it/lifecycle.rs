@@ -203,7 +203,13 @@ fn a_success_that_the_steps_do_not_bear_out_is_none() {
     let id = world.start(SMALL);
     let job = world.assign_all()[0];
     let (at, status) = (world.now(), WorkStatus::Succeeded);
-    let lie = penstock_engine::JobReport::JobFinished { at, status, reason: None, message: None, outputs: Default::default() };
+    let lie = penstock_engine::JobReport::JobFinished {
+        at,
+        status,
+        reason: None,
+        message: None,
+        outputs: Default::default(),
+    };
     world.report(job, 1, vec![lie]).unwrap();
     assert_eq!(world.status(id), ExecutionStatus::Failed);
 }

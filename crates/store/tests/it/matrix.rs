@@ -43,7 +43,10 @@ fn of_a_limited_matrix_only_so_many_jobs_run_at_once_and_each_end_lets_in_the_ne
 fn what_waits_for_another_attempt_keeps_its_place_among_those_of_its_matrix() {
     let database = Database::in_memory();
     let world = World::new(&database);
-    world.start(&LIMITED.replace("steps: [make]\n  - name: after", "retry: 1\n        steps: [make]\n  - name: after"));
+    world.start(
+        &LIMITED
+            .replace("steps: [make]\n  - name: after", "retry: 1\n        steps: [make]\n  - name: after"),
+    );
     world.assign_all();
     world.finish(world.running("unit (n=1)"), 1, WorkStatus::Failed).unwrap();
     world.assign_all();
@@ -60,7 +63,8 @@ fn with_fail_fast_one_failure_ends_the_others_of_the_matrix() {
     let id = world.start(&LIMITED.replace("max_parallel: 2", "max_parallel: 2, fail_fast: true"));
     world.assign_all();
     let changes = world.finish(world.running("unit (n=2)"), 1, WorkStatus::Failed).unwrap();
-    let told: Vec<_> = changes.outbox.iter().filter(|e| matches!(e.kind, penstock_engine::EffectKind::Cancel(_))).collect();
+    let told: Vec<_> =
+        changes.outbox.iter().filter(|e| matches!(e.kind, penstock_engine::EffectKind::Cancel(_))).collect();
     assert_eq!(told.len(), 1, "the one that ran is ended on its runner");
     expect_test::expect![[r#"
         #1 failed (exit_code) 2/2 stages, 1 failed

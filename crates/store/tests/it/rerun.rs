@@ -57,7 +57,8 @@ fn what_failed_runs_again_and_what_depends_on_it() {
     let world = World::new(&database);
     let id = ended(&world);
     assert_eq!(again(&world, id, &Scope::Failed), ["slow", "tell"], "`tell` succeeded on other ground");
-    let carried = "SELECT count(*) FROM jobs WHERE carried_from IS NOT NULL AND outputs ->> '$.version' = '7'";
+    let carried =
+        "SELECT count(*) FROM jobs WHERE carried_from IS NOT NULL AND outputs ->> '$.version' = '7'";
     assert_eq!(world.count(carried), 1, "what the carried job handed on is handed on again");
 }
 

@@ -12,8 +12,7 @@ use penstock_pipeline::{RunContext, parse, plan};
 use penstock_store::{Cause, Entry, Pipeline, Runner, Store, StoreError};
 use penstock_testkit::database::{Database, migrated, now_or_never};
 
-pub const CANCEL: Event =
-    Event::Cancel { reason: penstock_domain::Reason::CancelledByUser, force: false };
+pub const CANCEL: Event = Event::Cancel { reason: penstock_domain::Reason::CancelledByUser, force: false };
 
 pub struct World<'a> {
     pub store: Store<&'a Database>,
@@ -39,7 +38,8 @@ impl<'a> World<'a> {
             now: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),
         };
-        now_or_never(world.store.save_pipeline(&world.pipeline_row(), None, 0, &cause(), world.now())).unwrap();
+        now_or_never(world.store.save_pipeline(&world.pipeline_row(), None, 0, &cause(), world.now()))
+            .unwrap();
         world.register(10);
         world
     }
@@ -134,14 +134,8 @@ impl<'a> World<'a> {
             limit: c.limit,
             cancel_in_progress: c.cancel_in_progress,
         });
-        let admission =
-            Admission { own_limit: planned.max_concurrent, group, priority: planned.priority };
-        self.launch(NewExecution {
-            origin: Origin::default(),
-            context,
-            work: Work::Plan(planned),
-            admission,
-        })
+        let admission = Admission { own_limit: planned.max_concurrent, group, priority: planned.priority };
+        self.launch(NewExecution { origin: Origin::default(), context, work: Work::Plan(planned), admission })
     }
 
     pub fn launch(&self, new: NewExecution) -> ExecutionId {

@@ -18,7 +18,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     }
     for (was, stage, _) in change.stages() {
         if let Some(was) = was.filter(|s| s.is_final())
-            && (was.status != stage.status || was.reason != stage.reason || was.completed_at != stage.completed_at)
+            && (was.status != stage.status
+                || was.reason != stage.reason
+                || was.completed_at != stage.completed_at)
         {
             return Err(format!("stage {} has ended, and was changed", stage.name));
         }
@@ -36,12 +38,20 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
 fn all_ended(change: &Change<'_>) -> Result<(), String> {
     for stage in &change.after.stages {
         if !stage.is_final() {
-            return Err(format!("the execution is {}, and stage {} is {}", change.after.status, stage.name, stage.status));
+            return Err(format!(
+                "the execution is {}, and stage {} is {}",
+                change.after.status, stage.name, stage.status
+            ));
         }
     }
     for job in change.jobs() {
         if !job.after.is_final() {
-            return Err(format!("the execution is {}, and {} is {}", change.after.status, job.name(), job.after.status));
+            return Err(format!(
+                "the execution is {}, and {} is {}",
+                change.after.status,
+                job.name(),
+                job.after.status
+            ));
         }
     }
     if let Some(timer) = change.after.timers.first() {

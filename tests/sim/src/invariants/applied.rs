@@ -29,7 +29,13 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     Ok(())
 }
 
-fn same(change: &Change<'_>, member: &str, table: &str, names: &[(&str, &str)], row: &Value) -> Result<(), String> {
+fn same(
+    change: &Change<'_>,
+    member: &str,
+    table: &str,
+    names: &[(&str, &str)],
+    row: &Value,
+) -> Result<(), String> {
     let Some(id) = row["id"].as_str() else { return Ok(()) };
     // What is created is changed by the same entry where it begins at once.
     let plain = member.trim_start_matches("/created");

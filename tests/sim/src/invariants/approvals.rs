@@ -22,8 +22,10 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         }
         let votes: serde_json::Value = row.json(1).unwrap_or_default();
         let criteria: serde_json::Value = row.json(2).unwrap_or_default();
-        let people: BTreeSet<_> = votes.as_array().into_iter().flatten().filter_map(|v| v["by"].as_str()).collect();
-        let authors: Vec<_> = criteria["authors"].as_array().into_iter().flatten().filter_map(|a| a.as_str()).collect();
+        let people: BTreeSet<_> =
+            votes.as_array().into_iter().flatten().filter_map(|v| v["by"].as_str()).collect();
+        let authors: Vec<_> =
+            criteria["authors"].as_array().into_iter().flatten().filter_map(|a| a.as_str()).collect();
         if let Some(author) = authors.iter().find(|a| people.contains(*a)) {
             return Err(format!("{author} has approved a change of their own"));
         }

@@ -19,7 +19,10 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
             _ => return Err(format!("{name} went from attempt {} to {}", before.attempt, after.attempt)),
         }
         if before.status == "running" && after.status == "running" && before.runner_id != after.runner_id {
-            return Err(format!("{name}: attempt {} was taken from its holder and given away", after.attempt));
+            return Err(format!(
+                "{name}: attempt {} was taken from its holder and given away",
+                after.attempt
+            ));
         }
         let is_taken_back =
             before.status == "running" && after.status == "pending" && before.attempt == after.attempt;
@@ -50,7 +53,9 @@ fn fits(change: &Change<'_>, job: &super::JobChange<'_>) -> Result<(), String> {
     let id = job.after.runner_id.as_deref().and_then(|id| id.parse().ok());
     let index = id.and_then(|id| crate::runners::index_of(change.world, id));
     // One that has just registered may not know of it yet.
-    let Some(runner) = index.and_then(|index| change.world.scenario.runners.get(index)) else { return Ok(()) };
+    let Some(runner) = index.and_then(|index| change.world.scenario.runners.get(index)) else {
+        return Ok(());
+    };
     match spec.runs_on.iter().find(|label| !runner.labels.contains(label)) {
         Some(label) => Err(format!("{} needs {label}, and runner {index:?} does not have it", job.name())),
         None => Ok(()),

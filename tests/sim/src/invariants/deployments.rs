@@ -50,7 +50,10 @@ fn with_its_stage(change: &Change<'_>, deployment: &Deployment) -> Result<(), St
     let is_checked = deployment.status == "deployed" && deployment.health_check_passed == Some(0);
     if !fits || is_checked {
         let (status, reason) = (&stage.status, &stage.reason);
-        return Err(format!("deployment {} is {}, and its stage {status} ({reason:?})", deployment.id, deployment.status));
+        return Err(format!(
+            "deployment {} is {}, and its stage {status} ({reason:?})",
+            deployment.id, deployment.status
+        ));
     }
     let spec = change.spec.stages.iter().find(|s| s.name == stage.name).and_then(|s| s.deploy.as_ref());
     let Some(spec) = spec else { return Err(format!("nobody wrote that stage {} deploys", stage.name)) };
@@ -78,7 +81,10 @@ fn may_begin(change: &Change<'_>, deployment: &Deployment) -> Result<(), String>
         return Err(format!("deployment {} goes in as {:?}", deployment.id, deployment.approval));
     }
     if row.integer(1) == Ok(1) {
-        return Err(format!("deployment {} brings in {}, which was taken back", deployment.id, deployment.version));
+        return Err(format!(
+            "deployment {} brings in {}, which was taken back",
+            deployment.id, deployment.version
+        ));
     }
     Ok(())
 }
@@ -97,9 +103,13 @@ fn environments(change: &Change<'_>) -> Result<(), String> {
     );
     for row in &rows {
         let name = row.text(0).unwrap_or_default();
-        let (holder, deploying) = (row.optional_text(1).unwrap_or_default(), row.optional_text(3).unwrap_or_default());
+        let (holder, deploying) =
+            (row.optional_text(1).unwrap_or_default(), row.optional_text(3).unwrap_or_default());
         if row.integer(2).unwrap_or(0) > 1 {
-            return Err(format!("{} deployments to {name} are under way at once", row.integer(2).unwrap_or(0)));
+            return Err(format!(
+                "{} deployments to {name} are under way at once",
+                row.integer(2).unwrap_or(0)
+            ));
         }
         if deploying.is_some() && holder != deploying {
             return Err(format!("{deploying:?} is deployed to {name}, which {holder:?} holds"));

@@ -15,7 +15,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     let of = |found: &[&Value], id: &str, attempt: i64, runner: Option<&str>| {
         let fits = |e: &&&Value| {
             let payload = &e["payload"];
-            payload["job_id"] == id && payload["attempt"] == attempt && payload["runner_id"].as_str() == runner
+            payload["job_id"] == id
+                && payload["attempt"] == attempt
+                && payload["runner_id"].as_str() == runner
         };
         found.iter().filter(fits).count()
     };
@@ -28,7 +30,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
                 return Err(format!("{} was given away, and is not pushed", job.name()));
             }
         }
-        let Some(before) = job.before.filter(|b| b.status == "running" && after.status != "running") else { continue };
+        let Some(before) = job.before.filter(|b| b.status == "running" && after.status != "running") else {
+            continue;
+        };
         let is_by_sibling = after.reason.as_deref() == Some("fail_fast");
         let is_by_holder = matches!(change.entry.cause.as_str(), "report" | "refused" | "undispatchable");
         if !is_by_holder || is_by_sibling {
@@ -39,7 +43,11 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         }
     }
     if dispatches.len() != given || cancels.len() != taken {
-        return Err(format!("{} pushes for {given}, {} cancels for {taken}", dispatches.len(), cancels.len()));
+        return Err(format!(
+            "{} pushes for {given}, {} cancels for {taken}",
+            dispatches.len(),
+            cancels.len()
+        ));
     }
     let was = change.before.map(|b| b.status.as_str());
     let has_moved = was != Some(change.after.status.as_str());

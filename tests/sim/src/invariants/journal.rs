@@ -18,7 +18,8 @@ impl Versions {
             let subject = guard["subject"].as_str().unwrap_or_default();
             self.step(subject, guard["expect"].as_i64().unwrap_or(-1))?;
         }
-        let subjects = world.database.look("SELECT version FROM subjects WHERE subject = ?1", [&entry.subject]);
+        let subjects =
+            world.database.look("SELECT version FROM subjects WHERE subject = ?1", [&entry.subject]);
         let kept = subjects.first().and_then(|r| r.integer(0).ok());
         if kept != self.subjects.get(&entry.subject).copied() {
             return Err(format!("{} is kept at version {kept:?}", entry.subject));
@@ -38,7 +39,9 @@ impl Versions {
     fn step(&mut self, subject: &str, expect: i64) -> Result<(), String> {
         let version = self.subjects.entry(subject.to_owned()).or_insert(0);
         if *version != expect {
-            return Err(format!("{subject} is at version {version}, and was changed as if it were at {expect}"));
+            return Err(format!(
+                "{subject} is at version {version}, and was changed as if it were at {expect}"
+            ));
         }
         *version += 1;
         Ok(())

@@ -14,10 +14,8 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     }
     let database = &change.world.database;
     let id = after.pipeline_id.as_str();
-    let rows = database.look(
-        "SELECT count(*) FROM pipeline_executions WHERE pipeline_id = ?1 AND status = 'running'",
-        [id],
-    );
+    let rows = database
+        .look("SELECT count(*) FROM pipeline_executions WHERE pipeline_id = ?1 AND status = 'running'", [id]);
     let running = rows.first().and_then(|r| r.integer(0).ok()).unwrap_or(0);
     let own = change.spec.own_limit.filter(|_| after.retry_of.is_none() || after.own_limit.is_some());
     let limit = i64::from(own.map_or(change.spec.limit, |own| own.min(change.spec.limit)));
@@ -35,7 +33,10 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         rusqlite::params![after.group, id, after.priority, created_at, after.id],
     );
     if let Some(earlier) = rows.first().and_then(|r| r.integer(0).ok()) {
-        return Err(format!("#{} of {} begins before #{earlier}, whose turn it is", after.number, after.pipeline));
+        return Err(format!(
+            "#{} of {} begins before #{earlier}, whose turn it is",
+            after.number, after.pipeline
+        ));
     }
     Ok(())
 }

@@ -24,7 +24,9 @@ pub fn check(world: &World) -> Result<(), String> {
     for ((job, attempt), lines) in &world.facts.borrow().lines {
         let found = kept.get(&(job.to_string(), *attempt)).map_or(&[][..], Vec::as_slice);
         if !found.starts_with(lines) {
-            return Err(format!("log of {job} attempt {attempt}: {lines:?} was taken, and {found:?} is kept"));
+            return Err(format!(
+                "log of {job} attempt {attempt}: {lines:?} was taken, and {found:?} is kept"
+            ));
         }
     }
     Ok(())

@@ -30,7 +30,9 @@ fn one(stage: &Stage, written: &JobSpec) -> Result<(), String> {
     let held = jobs.iter().filter(|j| j.status == "pending" && j.ready_at.is_none()).count();
     let most = most as usize;
     if under_way > most || (under_way < most && held > 0) {
-        return Err(format!("{name}: {under_way} of its matrix are under way, {held} wait, and {most} may be at once"));
+        return Err(format!(
+            "{name}: {under_way} of its matrix are under way, {held} wait, and {most} may be at once"
+        ));
     }
     Ok(())
 }

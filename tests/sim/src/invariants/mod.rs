@@ -19,10 +19,10 @@ mod order;
 mod outcomes;
 mod retries;
 mod states;
-mod successors;
 mod statuses;
-mod times;
+mod successors;
 mod timers;
+mod times;
 
 use std::collections::BTreeMap;
 
@@ -232,7 +232,9 @@ fn entries_after(world: &World, seq: i64) -> Vec<Entry> {
 }
 
 fn note(world: &World, entry: &Entry, what: &str) {
-    world.note(|| format!("journal {} {}: {} by {}{what}", entry.seq, entry.subject, entry.cause, entry.actor));
+    world.note(|| {
+        format!("journal {} {}: {} by {}{what}", entry.seq, entry.subject, entry.cause, entry.actor)
+    });
 }
 
 /// What has become different, in words.
@@ -241,7 +243,11 @@ fn told(before: Option<&Execution>, after: &Execution) -> String {
     let mut tell = |name: &str, was: Option<(&str, &Option<String>)>, is: (&str, &Option<String>)| {
         if was != Some(is) {
             let reason = is.1.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
-            words.push_str(&format!("\n                {name} {} -> {}{reason}", was.map_or("new", |w| w.0), is.0));
+            words.push_str(&format!(
+                "\n                {name} {} -> {}{reason}",
+                was.map_or("new", |w| w.0),
+                is.0
+            ));
         }
     };
     let number = format!("{} #{}", after.pipeline, after.number);

@@ -30,7 +30,11 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         }
         let ready_at = job.before.and_then(|b| b.ready_at);
         if ready_at.is_none_or(|ready| ready > change.entry.at_ms) {
-            return Err(format!("{} began at {} and was ready at {ready_at:?}", job.name(), change.entry.at_ms));
+            return Err(format!(
+                "{} began at {} and was ready at {ready_at:?}",
+                job.name(),
+                change.entry.at_ms
+            ));
         }
     }
     Ok(())

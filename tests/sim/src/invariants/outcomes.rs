@@ -46,7 +46,8 @@ fn ended(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     if job.after.status == "succeeded" {
         for (index, step) in job.after.steps.iter().enumerate() {
             let may_fail = spec.steps.get(index).is_some_and(|s| s.continue_on_error);
-            let is_fine = matches!(step.status.as_str(), "succeeded" | "skipped") || (step.status == "failed" && may_fail);
+            let is_fine = matches!(step.status.as_str(), "succeeded" | "skipped")
+                || (step.status == "failed" && may_fail);
             if !is_fine {
                 return Err(format!("{name} succeeded, and its step {index} is {}", step.status));
             }
@@ -67,7 +68,9 @@ fn ended(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     if let Some(succeeds) = script(spec, before.attempt).filter(|_| !timed_out)
         && succeeds != (said == WorkStatus::Succeeded)
     {
-        return Err(format!("{name}: the script of attempt {attempt} succeeds: {succeeds}, and its runner says {said}"));
+        return Err(format!(
+            "{name}: the script of attempt {attempt} succeeds: {succeeds}, and its runner says {said}"
+        ));
     }
     let fits = match (said, job.after.status.as_str()) {
         (WorkStatus::Succeeded, "succeeded") | (WorkStatus::Failed, "pending") => true,
@@ -94,7 +97,11 @@ fn stage_ended(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(
         return if fits { Ok(()) } else { Err(format!("stage {name} is {} after a cancel", stage.status)) };
     }
     if cause == "stage_deadline" && stage.reason.as_deref() == Some("timed_out") {
-        return if stage.status == "failed" { Ok(()) } else { Err(format!("stage {name} timed out as {}", stage.status)) };
+        return if stage.status == "failed" {
+            Ok(())
+        } else {
+            Err(format!("stage {name} timed out as {}", stage.status))
+        };
     }
     let counts = |job: &Job| {
         let written = spec.job(&job.name);
@@ -176,7 +183,11 @@ fn execution_ended(change: &Change<'_>) -> Result<(), String> {
     if fits {
         return Ok(());
     }
-    let details = change.world.database.look("SELECT error_details FROM pipeline_executions WHERE id = ?1", [&after.id]);
-    let stages: Vec<_> = after.stages.iter().map(|s| format!("{} {} {:?}", s.name, s.status, s.reason)).collect();
+    let details = change
+        .world
+        .database
+        .look("SELECT error_details FROM pipeline_executions WHERE id = ?1", [&after.id]);
+    let stages: Vec<_> =
+        after.stages.iter().map(|s| format!("{} {} {:?}", s.name, s.status, s.reason)).collect();
     Err(format!("the execution is {} ({:?}) with {stages:?}, {details:?}", after.status, after.reason))
 }

@@ -45,9 +45,14 @@ fn cause_of(change: &Change<'_>) -> Option<&'static str> {
 fn tried_again(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     let name = job.name();
     let failed_attempt = job.after.attempt - 1;
-    let Some(policy) = policy(job) else { return Err(format!("{name} is tried again, and nobody asked for that")) };
+    let Some(policy) = policy(job) else {
+        return Err(format!("{name} is tried again, and nobody asked for that"));
+    };
     if failed_attempt > i64::from(policy.max) {
-        return Err(format!("{name} gets attempt {}, and {} retries are allowed", job.after.attempt, policy.max));
+        return Err(format!(
+            "{name} gets attempt {}, and {} retries are allowed",
+            job.after.attempt, policy.max
+        ));
     }
     if let Some(cause) = cause_of(change).filter(|cause| !allows(policy, cause, failed_attempt)) {
         return Err(format!("{name} is tried again for {cause}, and its policy is for {:?}", policy.on));
@@ -65,7 +70,8 @@ fn tried_again(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
 
 fn given_up(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     // A stage or an execution that ends takes its jobs with it, whatever their policies.
-    if matches!(change.entry.cause.as_str(), "stage_deadline" | "execution_deadline" | "cancel" | "supersede") {
+    if matches!(change.entry.cause.as_str(), "stage_deadline" | "execution_deadline" | "cancel" | "supersede")
+    {
         return Ok(());
     }
     let cause = match job.after.reason.as_deref() {
@@ -78,7 +84,9 @@ fn given_up(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     match policy(job).filter(|policy| allows(policy, cause, job.after.attempt)) {
         Some(policy) => {
             let (name, attempt, max) = (job.name(), job.after.attempt, policy.max);
-            Err(format!("{name} failed for {cause} in attempt {attempt}, and {max} retries are allowed for that"))
+            Err(format!(
+                "{name} failed for {cause} in attempt {attempt}, and {max} retries are allowed for that"
+            ))
         }
         None => Ok(()),
     }

@@ -97,7 +97,11 @@ fn steps(job: &super::JobChange<'_>) -> Result<(), String> {
         if after.status == "pending" && step.status != "pending" {
             return Err(format!("{name} waits, and its step {index} is {}", step.status));
         }
-        if is_final(&step.status) && step.status != "skipped" && step.status != "cancelled" && step.completed_at.is_none() {
+        if is_final(&step.status)
+            && step.status != "skipped"
+            && step.status != "cancelled"
+            && step.completed_at.is_none()
+        {
             return Err(format!("{name}: step {index} is {} without an end", step.status));
         }
     }

@@ -31,7 +31,10 @@ pub fn check(world: &World) -> Result<(), String> {
             };
             let from = next.max(1) - 1;
             let Some(found) = effects.iter().enumerate().skip(from).find(|(_, e)| is(e)) else {
-                return Err(format!("{topic}: the forge was told {} ({}) out of order", one.state, one.description));
+                return Err(format!(
+                    "{topic}: the forge was told {} ({}) out of order",
+                    one.state, one.description
+                ));
             };
             let passed = effects.get(next..found.0).unwrap_or_default();
             if let Some(lost) = passed.iter().find(|e| e.outcome == "told") {
@@ -60,7 +63,8 @@ fn effects(world: &World) -> BTreeMap<String, Vec<Effect>> {
         };
         let of_topic = found.entry(row.text(0).unwrap_or_default().to_owned()).or_default();
         // The same words one after the other can't be told apart.
-        let same = |last: &mut Effect| last.description == effect.description && last.execution == effect.execution;
+        let same =
+            |last: &mut Effect| last.description == effect.description && last.execution == effect.execution;
         if !of_topic.last_mut().is_some_and(same) {
             of_topic.push(effect);
         }
@@ -88,7 +92,9 @@ fn ends(world: &World) -> Result<(), String> {
         };
         let told = row.optional_text(3).ok().flatten();
         if told != Some(expected) {
-            return Err(format!("execution {id} is {status} ({reason}), and the last word on it is {told:?}"));
+            return Err(format!(
+                "execution {id} is {status} ({reason}), and the last word on it is {told:?}"
+            ));
         }
     }
     Ok(())

@@ -25,7 +25,10 @@ pub fn check(world: &World) -> Result<(), String> {
             &then.name,
         );
         if started != ended {
-            return Err(format!("{} succeeded {ended} times, and {} followed {started} times", spec.name, then.name));
+            return Err(format!(
+                "{} succeeded {ended} times, and {} followed {started} times",
+                spec.name, then.name
+            ));
         }
     }
     Ok(())

@@ -22,7 +22,11 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
             continue;
         }
         let ([lease], [deadline]) = (leases.as_slice(), deadlines.as_slice()) else {
-            return Err(format!("{name} runs with {} leases and {} deadlines", leases.len(), deadlines.len()));
+            return Err(format!(
+                "{name} runs with {} leases and {} deadlines",
+                leases.len(),
+                deadlines.len()
+            ));
         };
         if lease.attempt != Some(job.after.attempt) || deadline.attempt != Some(job.after.attempt) {
             return Err(format!("{name} is at attempt {}, and its timers are of another", job.after.attempt));
@@ -54,14 +58,23 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         if let (Some(seconds), Some(timer), true) = (seconds, found.first(), is_new) {
             let due = change.entry.at_ms + i64::try_from(seconds).unwrap_or(0) * 1000;
             if timer.due_at != Some(due) {
-                return Err(format!("stage {} has its deadline at {:?}, not {due}", stage.name, timer.due_at));
+                return Err(format!(
+                    "stage {} has its deadline at {:?}, not {due}",
+                    stage.name, timer.due_at
+                ));
             }
         }
         let waits = stage.status == "pending" && stage.reason.as_deref() == Some("approval_pending");
-        let expiries = after.timers.iter().filter(|t| t.stage_id.as_deref() == Some(&stage.id) && t.kind == "approval_expiry");
+        let expiries = after
+            .timers
+            .iter()
+            .filter(|t| t.stage_id.as_deref() == Some(&stage.id) && t.kind == "approval_expiry");
         let expected = usize::from(waits);
         if expiries.count() != expected {
-            return Err(format!("stage {} waits for an approval: {waits}, and its expiry is not that", stage.name));
+            return Err(format!(
+                "stage {} waits for an approval: {waits}, and its expiry is not that",
+                stage.name
+            ));
         }
     }
     let deadlines: Vec<_> = after.timers.iter().filter(|t| t.kind == "execution_deadline").collect();

@@ -2,8 +2,7 @@
 
 use super::{
     Condition, Deed, DeploySpec, EnvironmentSpec, GateSpec, GroupSpec, JobSpec, MatrixSpec, PEOPLE,
-    PipelineSpec, RetrySpec,
-    RunnerSpec, Scenario, StageSpec, StepSpec, Triggers, What,
+    PipelineSpec, RetrySpec, RunnerSpec, Scenario, StageSpec, StepSpec, Triggers, What,
 };
 use crate::random::Random;
 
@@ -78,13 +77,7 @@ fn environments(random: &mut Random, size: Size) -> Vec<EnvironmentSpec> {
     names.iter().take(usize::try_from(count).unwrap_or(0)).map(|name| one(random, name)).collect()
 }
 
-fn pipeline(
-    random: &mut Random,
-    n: u64,
-    shares: bool,
-    size: Size,
-    environments: usize,
-) -> PipelineSpec {
+fn pipeline(random: &mut Random, n: u64, shares: bool, size: Size, environments: usize) -> PipelineSpec {
     let name = format!("p{n}");
     let stages = (0..random.between(1, size.stages)).fold(vec![], |mut stages, _| {
         let stage = stage(random, &stages, size, environments);
@@ -231,7 +224,11 @@ fn step(random: &mut Random, size: Size) -> StepSpec {
     StepSpec {
         work_ms: random.pick(&[5, 50, 400, 1500, 4000, 12_000]),
         exit_code,
-        fails_through: if random.chance(500) { u32::MAX } else { u32::try_from(random.between(1, 2)).unwrap_or(1) },
+        fails_through: if random.chance(500) {
+            u32::MAX
+        } else {
+            u32::try_from(random.between(1, 2)).unwrap_or(1)
+        },
         continue_on_error: random.chance(120),
         is_skipped: random.chance(80),
     }
@@ -288,7 +285,12 @@ fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, st
     let author = random.pick(&PEOPLE);
     match random.below(if starts { 10 } else { 26 }) {
         0..=4 => What::Push { repository, branch, commit, author },
-        5 => What::PullRequest { repository, number: random.between(1, 3), commit, is_fork: random.chance(500) },
+        5 => What::PullRequest {
+            repository,
+            number: random.between(1, 3),
+            commit,
+            is_fork: random.chance(500),
+        },
         6 => What::Tag { repository, tag: format!("v{}", random.below(3)), commit },
         7..=9 => {
             let key = random.chance(300).then(|| u32::try_from(random.below(2)).unwrap_or(0));
