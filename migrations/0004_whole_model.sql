@@ -89,12 +89,15 @@ BEGIN
     ON CONFLICT (subject) DO UPDATE SET version = excluded.version;
   INSERT INTO pipeline_configurations (
       id, pipeline_name, pipeline_type, repository_url, repository_key, forge, forge_repository, definition,
-      definition_path, branch_patterns, trigger_events, max_concurrent_executions, notification_config,
+      definition_path, branch_patterns, trigger_events, max_concurrent_executions, build_configuration,
+      test_configuration, deployment_configuration, quality_gates, notification_config,
       public_status, is_active, created_by, created_at, updated_at, deleted_at)
     SELECT c.value ->> '$.id', c.value ->> '$.pipeline_name', c.value ->> '$.pipeline_type',
       c.value ->> '$.repository_url', c.value ->> '$.repository_key', c.value ->> '$.forge',
       c.value ->> '$.forge_repository', c.value ->> '$.definition', c.value ->> '$.definition_path',
       c.value ->> '$.branch_patterns', c.value ->> '$.trigger_events', c.value ->> '$.max_concurrent_executions',
+      c.value ->> '$.build_configuration', c.value ->> '$.test_configuration',
+      c.value ->> '$.deployment_configuration', c.value ->> '$.quality_gates',
       c.value ->> '$.notification_config', c.value ->> '$.public_status', c.value ->> '$.is_active',
       c.value ->> '$.created_by', c.value ->> '$.created_at', c.value ->> '$.updated_at', c.value ->> '$.deleted_at'
     FROM json_each(NEW.change, '$.pipelines') AS c
@@ -105,6 +108,8 @@ BEGIN
       forge_repository = excluded.forge_repository, definition = excluded.definition,
       definition_path = excluded.definition_path, branch_patterns = excluded.branch_patterns,
       trigger_events = excluded.trigger_events, max_concurrent_executions = excluded.max_concurrent_executions,
+      build_configuration = excluded.build_configuration, test_configuration = excluded.test_configuration,
+      deployment_configuration = excluded.deployment_configuration, quality_gates = excluded.quality_gates,
       notification_config = excluded.notification_config, public_status = excluded.public_status,
       is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at;
   INSERT INTO runners (id, runner_name, labels, capacity, url, last_seen_at, registered_at)

@@ -11,7 +11,7 @@ use penstock_guest::{
     Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, moment, more, read_json,
     split, success,
 };
-use penstock_pipeline::{Patterns, Severity, parse};
+use penstock_pipeline::{Configuration, Patterns, Severity, definition_from, parse};
 use penstock_store::{Cause, Pipeline, StoreError};
 use serde_json::json;
 
@@ -55,7 +55,16 @@ async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &st
     let now = platform.now();
     let mut random = [0; 10];
     random.copy_from_slice(&platform.random()[..10]);
-    let definition_path = match (&wanted.definition, wanted.definition_path) {
+    let configuration = view::Configuration {
+        build_configuration: wanted.build_configuration,
+        test_configuration: wanted.test_configuration,
+        quality_gates: wanted.quality_gates,
+        deployment_configuration: wanted.deployment_configuration,
+    };
+    let is_defined = wanted.definition.is_some() || wanted.definition_path.is_some();
+    let made = made_from(&configuration, is_defined, &mut errors);
+    let definition = wanted.definition.or(made);
+    let definition_path = match (&definition, wanted.definition_path) {
         (None, path) => Some(path.unwrap_or_else(|| DEFAULT_PATH.to_owned())),
         (Some(_), _) => None,
     };
@@ -64,13 +73,14 @@ async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &st
         pipeline_name: wanted.pipeline_name,
         pipeline_type: wanted.pipeline_type.unwrap_or(PipelineType::FullCicd),
         repository_url: wanted.repository_url,
-        definition: wanted.definition,
+        definition,
         definition_path,
         branch_patterns: wanted.branch_patterns.unwrap_or_default(),
         trigger_events: wanted.trigger_events.unwrap_or_default(),
         max_concurrent_executions: wanted.max_concurrent_executions.unwrap_or(DEFAULT_CONCURRENT),
         public_status: wanted.public_status.unwrap_or(false),
         is_active: wanted.is_active.unwrap_or(true),
+        configuration,
         created_by: actor.to_owned(),
         created_at: now,
         updated_at: now,
@@ -81,6 +91,31 @@ async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &st
     let schedules = schedules_of(platform, &pipeline);
     store.save_pipeline(&pipeline, Some(&schedules), 0, &by, now).await.map_err(name_taken)?;
     Ok(success(StatusCode::CREATED, [("pipeline", json!(pipeline.view))]))
+}
+
+/// The definition that the configuration stands for, where it stands alone.
+fn made_from(
+    configuration: &view::Configuration,
+    is_defined: bool,
+    errors: &mut Vec<FieldError>,
+) -> Option<String> {
+    let made = definition_from(Configuration {
+        build: configuration.build_configuration.as_ref(),
+        test: configuration.test_configuration.as_ref(),
+        quality_gates: configuration.quality_gates.as_ref(),
+        deployment: configuration.deployment_configuration.as_ref(),
+    })?;
+    if is_defined {
+        errors.push(wrong("/definition", "give either a definition or its path, or a configuration"));
+        return None;
+    }
+    match made {
+        Ok(text) => Some(text),
+        Err(problems) => {
+            errors.extend(problems.iter().map(|p| wrong(&p.pointer, &p.message)));
+            None
+        }
+    }
 }
 
 /// When the clock starts the pipeline, as far as its definition is here.
@@ -157,6 +192,7 @@ fn merged(
     if wanted.definition.is_some() && wanted.definition_path.is_some() {
         errors.push(wrong("/definition_path", "give either definition or definition_path"));
     }
+    let is_redefined = wanted.definition.is_some() || wanted.definition_path.is_some();
     let (definition, definition_path) = match (wanted.definition, wanted.definition_path) {
         (Some(text), _) => (Some(text), None),
         (None, Some(path)) => (None, Some(path)),
@@ -175,6 +211,8 @@ fn merged(
             .unwrap_or(before.max_concurrent_executions),
         public_status: wanted.public_status.unwrap_or(before.public_status),
         is_active: wanted.is_active.unwrap_or(before.is_active),
+        // Whoever gives a definition has taken it into their own hands.
+        configuration: if is_redefined { view::Configuration::default() } else { before.configuration },
         updated_at: now,
         id: before.id,
         created_by: before.created_by,
@@ -243,10 +281,6 @@ fn is_cloneable(url: &str) -> bool {
 
 fn not_supported_yet(wanted: &CreatePipeline) -> Vec<FieldError> {
     let members = [
-        ("build_configuration", &wanted.build_configuration),
-        ("test_configuration", &wanted.test_configuration),
-        ("quality_gates", &wanted.quality_gates),
-        ("deployment_configuration", &wanted.deployment_configuration),
         ("notification_config", &wanted.notification_config),
         ("environment_promotions", &wanted.environment_promotions),
         ("rollback_strategy", &wanted.rollback_strategy),

@@ -12,7 +12,7 @@ use penstock_engine::{Event, Origin, Scope, StatusTarget, rerun};
 use penstock_guest::{
     Answer, Decided, Failure, MAX_BODY_BYTES, Platform, Request, commit_event, json, read_json,
 };
-use penstock_pipeline::RunContext;
+use penstock_pipeline::{InputProblem, RunContext};
 use penstock_store::{Cause, Pipeline};
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
         FromForge::Later { seconds, why } => return Err(unavailable(&why).with_retry_after(seconds).into()),
     };
     let (launch, order) = launch.order(&text).map_err(|why| match why {
-        NotOrdered::BadInputs(why) => bad_inputs(&why),
+        NotOrdered::BadInputs(problems) => bad_inputs(&problems),
         other => refusal(&other.to_string()),
     })?;
     start_launched(&scheduler, &launch, &order).await
@@ -200,8 +200,12 @@ fn refusal(why: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "execution_refused", "Execution refused", why)
 }
 
-fn bad_inputs(why: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_inputs", "Inputs do not fit", why)
+fn bad_inputs(problems: &[InputProblem]) -> Problem {
+    let error = |p: &InputProblem| {
+        let pointer = format!("/parameters/{}", p.name.replace('~', "~0").replace('/', "~1"));
+        FieldError::invalid_value(&pointer, format!("`{}` {}", p.name, p.message))
+    };
+    Problem::invalid(problems.iter().map(error).collect())
 }
 
 fn unavailable(why: &str) -> Problem {

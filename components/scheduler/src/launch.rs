@@ -170,11 +170,7 @@ impl<'a> Launch<'a> {
             definition.fill_inputs(&mut self.run);
             return Ok(());
         }
-        let told = |problems: Vec<InputProblem>| {
-            let one = |p: &InputProblem| format!("`{}` {}", p.name, p.message);
-            NotOrdered::BadInputs(problems.iter().map(one).collect::<Vec<_>>().join("; "))
-        };
-        let checked = definition.check_inputs(&self.run.variables).map_err(told)?;
+        let checked = definition.check_inputs(&self.run.variables).map_err(NotOrdered::BadInputs)?;
         (self.run.variables, self.run.inputs) = checked;
         Ok(())
     }
@@ -226,8 +222,12 @@ pub enum NotOrdered {
     /// Nothing that the pipeline is for was changed: a check of the commit that is waited for has nothing to do.
     #[error("{0}")]
     NothingChanged(String),
-    #[error("{0}")]
-    BadInputs(String),
+    #[error("its inputs don't fit: {}", told(.0))]
+    BadInputs(Vec<InputProblem>),
+}
+
+fn told(problems: &[InputProblem]) -> String {
+    problems.iter().map(|p| format!("`{}` {}", p.name, p.message)).collect::<Vec<_>>().join("; ")
 }
 
 /// The diagnostics as a person reads them: one a line, with its place.

@@ -48,19 +48,16 @@ pub struct CreatePipeline {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(extend("default" = true)))]
     pub is_active: Option<bool>,
-    /// Stages made from configuration are not supported yet: refused by name rather than ignored.
+    /// Where there is neither a definition nor its path, the stages come from these four: see docs/PIPELINE.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(skip))]
     pub build_configuration: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(skip))]
     pub test_configuration: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(skip))]
     pub quality_gates: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(skip))]
     pub deployment_configuration: Option<Value>,
+    /// Not supported yet: refused by name rather than ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub notification_config: Option<Value>,

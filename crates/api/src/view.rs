@@ -5,6 +5,7 @@ use penstock_domain::{
     PipelineType, Reason, Role, StageId, StageType, StepId, Timestamp, TokenId, TriggerEvent, WorkStatus,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[cfg(feature = "schema")]
 use crate::schema::{Id, StatusOrNone, Time, Word};
@@ -32,11 +33,28 @@ pub struct Pipeline {
     /// Whether `/status` and `/badge` answer without a token.
     pub public_status: bool,
     pub is_active: bool,
+    /// What the definition was made from, where it was made from this.
+    #[serde(flatten)]
+    pub configuration: Configuration,
     pub created_by: String,
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     pub created_at: Timestamp,
     #[cfg_attr(feature = "schema", schemars(with = "Time"))]
     pub updated_at: Timestamp,
+}
+
+/// What a pipeline's stages may be made from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Configuration {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_configuration: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_configuration: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality_gates: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_configuration: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -110,6 +110,10 @@ pub const MAX_CHANGED_PATHS: usize = 3_000;
 pub const MAX_ADDED_JOBS: usize = 250;
 /// Jobs that one matrix may stand for: as many as elsewhere, and a quarter of what a pipeline may have.
 pub const MAX_COMBINATIONS: usize = 256;
+/// Names that the values of one matrix may have: all of them are in a job's name.
+pub const MAX_AXES: usize = 16;
+/// Expressions with every job of a matrix written out: each is answered for each of them at every plan.
+pub const MAX_EXPRESSIONS_WRITTEN_OUT: usize = 20_000;
 /// Bytes of one value of a matrix: it is a part of the job's name.
 pub const MAX_MATRIX_VALUE_BYTES: usize = 100;
 /// Outputs of one job: all of them are held with the execution.

@@ -265,6 +265,9 @@ impl Planner<'_> {
         };
         let mut jobs = vec![];
         for (name, combination) in names.into_iter().zip(&matrix.combinations) {
+            if self.too_large() {
+                break;
+            }
             self.matrix = matrix::values(combination);
             jobs.push(PlannedJob { siblings: Some(siblings.clone()), ..self.job(job, name, outer, within) });
             self.matrix.clear();

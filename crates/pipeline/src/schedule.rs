@@ -3,60 +3,12 @@
 //! Every time is found on the wall clock first, and then in the zone: one that does not exist, because clocks were put
 //! forward, runs at the first moment after it that does; one that exists twice runs once, at the first of the two.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::civil;
-use jiff::tz::TimeZone;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use penstock_domain::Timestamp;
-use thiserror::Error;
 
-use crate::limits::MAX_CRON_CHARS;
+use crate::cron::Cron;
 use crate::trigger::Schedule;
-
-/// Why there can be no such schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum BadCron {
-    #[error("a cron expression can have at most {MAX_CRON_CHARS} characters")]
-    TooLong,
-    #[error(
-        "a cron expression has five fields (minute, hour, day of the month, month, day of the week), and this has {0}"
-    )]
-    Fields(usize),
-    #[error("`{field}` can't be {which} of a cron expression")]
-    Field { field: String, which: &'static str },
-    #[error("there is never such a day")]
-    Never,
-}
-
-/// With the wall clock's own names, for messages.
-const FIELDS: [&str; 5] =
-    ["the minute", "the hour", "the day of the month", "the month", "the day of the week"];
-
-/// From here on is looked for whether there is a time at all.
-const SOME_DAY: i64 = 1_700_000_000_000;
-
-/// # Errors
-/// [`BadCron`]: the first thing that is wrong.
-pub(crate) fn check_cron(cron: &str) -> Result<(), BadCron> {
-    if cron.chars().count() > MAX_CRON_CHARS {
-        return Err(BadCron::TooLong);
-    }
-    let fields: Vec<&str> = cron.split_whitespace().collect();
-    if fields.len() != FIELDS.len() {
-        return Err(BadCron::Fields(fields.len()));
-    }
-    for (at, which) in FIELDS.iter().enumerate() {
-        let mut alone = ["*"; FIELDS.len()];
-        alone[at] = fields[at];
-        if read(&alone.join(" ")).is_none() {
-            return Err(BadCron::Field { field: crate::tree::shown(fields[at]), which });
-        }
-    }
-    let start = wall_clock(&TimeZone::UTC, Timestamp::from_millis(SOME_DAY));
-    let found = read(cron).and_then(|cron| following(&cron, start?));
-    found.map(drop).ok_or(BadCron::Never)
-}
 
 /// The name of a time zone as the database spells it.
 pub(crate) fn time_zone(name: &str) -> Option<String> {
@@ -69,13 +21,13 @@ pub(crate) fn time_zone(name: &str) -> Option<String> {
 ///
 /// Two of them are at least a minute apart.
 pub fn next_run(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
-    let cron = read(&schedule.cron)?;
+    let cron = Cron::parse(&schedule.cron).ok()?;
     let zone = TimeZone::get(&schedule.timezone).ok()?;
     let mut wall = wall_clock(&zone, after)?;
     // Where clocks are put back, times after this one on the wall may be earlier ones; where they are put forward,
     // all that were left out are the same moment. Both end after a few hours.
     for _ in 0..MAX_REPEATED {
-        wall = following(&cron, wall)?;
+        wall = cron.next(wall)?;
         let at = moment(&zone, wall)?;
         if at > after {
             return Some(at);
@@ -110,46 +62,15 @@ pub fn missed(schedule: &Schedule, due: Timestamp, now: Timestamp) -> Missed {
     if now.since_ms(due) <= tolerated_ms { Missed::Run } else { Missed::SkipTo(next_run(schedule, now)) }
 }
 
-fn read(cron: &str) -> Option<Cron> {
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    parser.parse(cron).ok()
-}
-
-/// The next time on the wall.
-fn following(cron: &Cron, wall: NaiveDateTime) -> Option<NaiveDateTime> {
-    // As if the wall clock were one that is never put forward or back.
-    let next: DateTime<Utc> = cron.find_next_occurrence(&wall.and_utc(), false).ok()?;
-    Some(next.naive_utc())
-}
-
-fn wall_clock(zone: &TimeZone, at: Timestamp) -> Option<NaiveDateTime> {
-    let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
-    let wall = zone.to_datetime(at);
-    let date = NaiveDate::from_ymd_opt(wall.year().into(), unsigned(wall.month())?, unsigned(wall.day())?)?;
-    date.and_hms_opt(unsigned(wall.hour())?, unsigned(wall.minute())?, unsigned(wall.second())?)
-}
-
-fn unsigned(n: i8) -> Option<u32> {
-    u32::try_from(n).ok()
+fn wall_clock(zone: &TimeZone, at: Timestamp) -> Option<DateTime> {
+    jiff::Timestamp::from_millisecond(at.as_millis()).ok().map(|at| zone.to_datetime(at))
 }
 
 /// The moment at which the wall shows a time: the first of two; where there is none, the first that there is after.
-fn moment(zone: &TimeZone, wall: NaiveDateTime) -> Option<Timestamp> {
-    use chrono::{Datelike as _, Timelike as _};
-    let narrow = |n: u32| i8::try_from(n).ok();
-    let wall = civil::DateTime::new(
-        i16::try_from(wall.year()).ok()?,
-        narrow(wall.month())?,
-        narrow(wall.day())?,
-        narrow(wall.hour())?,
-        narrow(wall.minute())?,
-        0,
-        0,
-    )
-    .ok()?;
+fn moment(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(wall);
     let at = match ambiguous.offset() {
-        jiff::tz::AmbiguousOffset::Gap { before, .. } => gap_end(zone, before.to_timestamp(wall).ok()?)?,
+        AmbiguousOffset::Gap { before, .. } => gap_end(zone, before.to_timestamp(wall).ok()?)?,
         _ => ambiguous.earlier().ok()?,
     };
     Some(Timestamp::from_millis(at.as_millisecond()))

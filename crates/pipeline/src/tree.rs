@@ -351,7 +351,19 @@ impl Builder<'_> {
 
 /// A key as a part of a JSON pointer.
 pub(crate) fn segment(key: &str) -> String {
-    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+    let mut segment = String::with_capacity(key.len() + 1);
+    write_segment(key, &mut segment);
+    segment
+}
+
+/// [`segment`], at the end of a pointer.
+pub(crate) fn write_segment(key: &str, pointer: &mut String) {
+    pointer.push('/');
+    if key.contains(['~', '/']) {
+        pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+    } else {
+        pointer.push_str(key);
+    }
 }
 
 fn spot(span: &granit_parser::Span) -> Span {

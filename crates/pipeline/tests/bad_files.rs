@@ -720,7 +720,12 @@ fn expressions_are_looked_at_word_by_word() {
     "#]],
     );
     check_step("run: make, if: 'success()'", expect![""]);
-    check_step("run: make, if: 'stages.a.status == \"failed\"'", expect![""]);
+    check_step(
+        "run: make, if: 'stages.a.status == \"failed\"'",
+        expect![[r#"
+        1:65 /stages/0/jobs/0/steps/0/if not_awaited: `a` asks for itself, and has no result yet (ask for another stage)
+    "#]],
+    );
 }
 
 #[test]

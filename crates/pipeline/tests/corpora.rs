@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use penstock_domain::TriggerEvent;
-use penstock_pipeline::{Parsed, RunContext, parse, plan};
+use penstock_domain::{Timestamp, TriggerEvent};
+use penstock_pipeline::{
+    Facts, Parsed, Plan, RunContext, Severity, StepFacts, fill_late, fill_parameters, fill_version,
+    may_start, may_step_run, next_run, parse, parse_action, parse_jobs, plan, plan_jobs,
+};
 
 /// Everything that holds for any text at all.
 fn holds(text: &str, name: &str) -> Parsed {
@@ -68,7 +71,7 @@ impl Dice {
     }
 }
 
-const VALID: [&str; 4] = [
+const VALID: [&str; 6] = [
     r#"
 name: web
 on:
@@ -119,6 +122,53 @@ stages:
       health_check: { url: "http://[::1]:80/h?x=1", expect_status: 204, timeout: 3s, interval: 250ms, attempts: 3, successes: 3 }
     jobs: [{ name: ship, steps: [./ship.sh] }]
 "#,
+    r##"
+name: everything
+on:
+  pull_request: { types: [opened, synchronize] }
+  schedule:
+    - { cron: "*/15 3-5,7 1,15 jan-mar mon", timezone: Europe/Berlin, branch: main, inputs: { level: 2 } }
+  webhook: { events: [deploy, "release-*"] }
+  manual:
+    inputs:
+      level: { type: number, default: 1, description: How far }
+      where: { type: choice, options: [a, b], default: a }
+      dry: { type: boolean }
+      note:
+priority: -3
+concurrency: { group: "web-${{ branch }}", limit: 2, cancel_in_progress: true }
+variables: { LATE: "${{ stages.build.outputs.version + branch }}" }
+stages:
+  - name: build
+    continue_on_error: true
+    jobs:
+      - name: "app ${{ matrix.node }}"
+        matrix:
+          node: [18, 20]
+          os: [linux, mac]
+          include: [{ node: 22, os: linux }, { os: mac, extra: x }]
+          exclude: [{ node: 18, os: mac }]
+          max_parallel: 2
+          fail_fast: true
+        runs_on: ["${{ matrix.os }}", "n-${{ matrix.node }}"]
+        if: matrix.extra != "x" || changed("src/**", "!src/docs/**")
+        outputs: [version]
+        priority: 5
+        steps:
+          - { id: one, run: 'make ${{ matrix.node }} ${{ inputs.level }} ${{ inputs.where }} $note', shell: bash }
+          - { script: "#!/bin/sh\necho $MATRIX_OS", type: script, if: failure() && steps.one.exit_code == 2 }
+          - { uses: ./act, with: { tag: "v${{ number }}" }, if: always() || steps.one.outputs.x == "1" }
+  - name: ship
+    depends_on: build
+    if: stages.build.outputs.version.startsWith("v") && !inputs.dry
+    variables: { V: "${{ variables.LATE }}-${{ inputs.note }}" }
+    deploy: { environment: e, version: "${{ stages.build.outputs.version }}" }
+    jobs: [{ name: ship, steps: [{ run: 'ship $V $W', variables: { W: "${{ variables.V }}" }, if: 'variables.V != ""' }] }]
+  - { name: down, type: cleanup, if: number > 1, jobs: [{ name: down, enabled: false, steps: [make] }] }
+then:
+  - { pipeline: next, if: 'stages.ship.status == "succeeded"', branch: "r/${{ number }}", parameters: { V: "${{ variables.LATE }}" } }
+"##,
+    "jobs:\n- {name: a, matrix: {s: [1, 2]}, steps: ['t ${{ matrix.s }}'], if: 'stages.x.outputs.y == \"\"'}\n",
     "x-defaults: &d\n  timeout: 1h\nstages:\n  - <<: *d\n    name: ä\n    jobs:\n    - {name: 'b', steps: [\"a\"]}\n",
 ];
 
@@ -152,16 +202,53 @@ fn no_mutation_of_a_valid_file_makes_it_panic() {
     let context = context();
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut planned = 0;
-    for text in VALID {
-        assert_eq!(parse(text).diagnostics, []);
+    for text in VALID.iter().filter(|text| !text.starts_with("jobs:")) {
+        assert_eq!(parse(text).diagnostics, [], "{text}");
     }
     for round in 0..6_000 {
         let text = mutate(&mut dice, VALID[round % VALID.len()]);
         if let Some(definition) = holds(&text, &format!("round {round}")).definition {
-            planned += usize::from(plan(&definition, &context).is_ok());
+            for schedule in &definition.triggers.schedule {
+                let next = next_run(schedule, Timestamp::from_millis(1_700_000_000_000));
+                assert!(next.is_some(), "round {round}: {schedule:?} is never due");
+            }
+            let plan = plan(&definition, &context);
+            planned += usize::from(plan.is_ok());
+            plan.iter().for_each(fill_in);
         }
+        let jobs = parse_jobs(&text, &context, &context.variables, &[]);
+        assert_eq!(jobs.jobs.is_some(), jobs.diagnostics.iter().all(|d| d.severity == Severity::Warning));
+        let _ = jobs.jobs.map(|jobs| plan_jobs(&jobs, &context, &context.variables, &[], 0));
+        let _ = parse_action(&text);
     }
     assert!(planned > 100, "the mutations are too wild to reach the planner: {planned}");
+}
+
+/// All that waits for outputs, with outputs that nobody expects.
+fn fill_in(plan: &Plan) {
+    let context = context();
+    let strange = [("version".to_owned(), "${{ '\"$(x)\0".to_owned())].into();
+    let (outputs, none) = ([("build".to_owned(), strange)].into(), Default::default());
+    let stages = [("build".to_owned(), penstock_domain::WorkStatus::Succeeded)].into();
+    let (run, outputs, stages, matrix) = (&context, &outputs, &stages, &none);
+    let (success, failure, cancelled) = (true, false, false);
+    let facts =
+        Facts { success, failure, cancelled, stages, outputs, run, matrix, variables: &context.variables };
+    for stage in &plan.stages {
+        let _ = may_start(stage.condition.as_deref(), &facts);
+        for job in &stage.jobs {
+            let mut variables = job.variables.clone();
+            let _ = fill_late(&job.late, &mut variables, &facts);
+            let facts = Facts { variables: &variables, matrix: &job.matrix, ..facts };
+            for step in &job.steps {
+                let facts = StepFacts { facts, steps: &Default::default() };
+                let _ = may_step_run(step.condition.as_deref(), &facts);
+            }
+        }
+        let version = stage.deploy.iter().filter_map(|deploy| deploy.late_version.as_ref());
+        version.for_each(|version| drop(fill_version(version, &facts)));
+    }
+    plan.then.iter().for_each(|next| drop(fill_parameters(next, &facts)));
 }
 
 #[test]
@@ -233,6 +320,13 @@ fn no_row_of_words_makes_an_expression_panic() {
         "T{",
         "@in",
         "_",
+        "matrix",
+        "inputs",
+        "steps",
+        "outputs",
+        "changed",
+        "\"**\"",
+        "event_name",
     ];
     let context = context();
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);

@@ -94,6 +94,58 @@ fn expressions_are_short_shallow_and_few() {
 }
 
 #[test]
+fn a_matrix_can_not_multiply_without_end() {
+    let job = |members: &str| {
+        let steps = if members.contains("steps:") { "" } else { "steps: [make], " };
+        format!("stages: [{{ name: s, jobs: [{{ name: j, {steps}{members} }}] }}]")
+    };
+    let values = |count: usize| (0..count).map(|n| format!("v{n}")).collect::<Vec<_>>().join(", ");
+    let axes = |count: usize, values: &str| {
+        (0..count).map(|n| format!("a{n}: [{values}]")).collect::<Vec<_>>().join(", ")
+    };
+    refuses(&job(&format!("matrix: {{ {} }}", axes(17, "1"))), "values of at most 16 names");
+    refuses(&job(&format!("matrix: {{ {} }}", axes(5_000, "1"))), "values of at most 16 names");
+    refuses(&job(&format!("matrix: {{ {} }}", axes(16, &values(250)))), "at most 256 combinations");
+    refuses(&job(&format!("matrix: {{ a: [{}] }}", values(257))), "at most 256 values");
+    let included: String = (0..200)
+        .map(|n| format!("{{ {} }},", (0..16).map(|k| format!("k{k}: {n}")).collect::<Vec<_>>().join(", ")))
+        .collect();
+    assert!(parse(&job(&format!("matrix: {{ include: [{included}] }}"))).definition.is_some());
+    let runs = format!("'{}',", "${{ matrix.a }}".repeat(60)).repeat(2);
+    refuses(
+        &job(&format!("matrix: {{ a: [{}] }}, steps: [{runs}]", values(200))),
+        "with every job of its matrices written out",
+    );
+    let labels = format!("'l{}',", "${{ size(matrix.a) }}".repeat(60)).repeat(2);
+    refuses(
+        &job(&format!("matrix: {{ a: [{}] }}, runs_on: [{labels}]", values(200))),
+        "with every job of its matrices written out",
+    );
+}
+
+#[test]
+fn what_a_job_hands_on_and_a_run_is_given_are_counted() {
+    let many = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<String>();
+    let names = many(33, &|n| format!("o{n},"));
+    refuses(
+        &format!("stages: [{{ name: s, jobs: [{{ name: j, outputs: [{names}], steps: [make] }}] }}]"),
+        "`outputs` can hold at most 32",
+    );
+    let with = |member: &str| format!("{member}\nstages: [{{ name: s, {JOBS} }}]");
+    let inputs = many(65, &|n| format!("i{n}: ,"));
+    refuses(&with(&format!("on: {{ manual: {{ inputs: {{ {inputs} }} }} }}")), "at most 64 inputs");
+    let schedules = many(17, &|n| format!("{{ cron: '{n} 1 * * *' }},"));
+    refuses(&with(&format!("on: {{ schedule: [{schedules}] }}")), "`schedule` can hold at most 16");
+    let patterns = (0..65).map(|n| format!("\"p{n}\"")).collect::<Vec<_>>().join(", ");
+    refuses(&format!("stages: [{{ name: s, if: 'changed({patterns})', {JOBS} }}]"), "at most 64 patterns");
+    let parameters = many(257, &|n| format!("P{n}: x,"));
+    refuses(
+        &with(&format!("then: [{{ pipeline: p, parameters: {{ {parameters} }} }}]")),
+        "at most 256 parameters",
+    );
+}
+
+#[test]
 fn no_more_is_told_than_anybody_reads_and_the_first_of_it() {
     let wrong: String = (0..200).map(|n| format!("wrong_{n}: x\n")).collect();
     let parsed = parse(&format!("{wrong}stages: [{{ name: s, {JOBS} }}]"));

@@ -405,9 +405,9 @@ on:
         (
             "[{ cron: '61 3 * * *' }, { cron: '0 3 * * FUN' }, { cron: '0 3 0 * *' }, { cron: '0 0 31 2,4 *' }]",
             expect![[r#"
-                1:26 /on/schedule/0/cron bad_cron: `61` can't be the minute of a cron expression (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
-                1:50 /on/schedule/1/cron bad_cron: `FUN` can't be the day of the week of a cron expression (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
-                1:75 /on/schedule/2/cron bad_cron: `0` can't be the day of the month of a cron expression (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
+                1:26 /on/schedule/0/cron bad_cron: `61` is no minute of a cron expression, which is from 0 to 59 (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
+                1:50 /on/schedule/1/cron bad_cron: `FUN` is no day of the week of a cron expression, which is from 0 to 7 (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
+                1:75 /on/schedule/2/cron bad_cron: `0` is no day of the month of a cron expression, which is from 1 to 31 (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
                 1:98 /on/schedule/3/cron bad_cron: there is never such a day (compare the day of the month with the month)
             "#]],
         ),
@@ -655,6 +655,12 @@ then:
     ] {
         check(&format!("then: {then}"), expected);
     }
+    check(
+        "name: web\nthen: [{ pipeline: web }]",
+        expect![[r#"
+        2:8 /then/0 conflicting_fields: `web` would follow itself without end (let the clock start it again: `on: { schedule: … }`)
+    "#]],
+    );
     let many = (0..17).map(|n| format!("{{ pipeline: p{n} }}")).collect::<Vec<_>>().join(", ");
     check(
         &format!("then: [{many}]"),

@@ -6,7 +6,8 @@ use expect_test::{Expect, expect};
 use penstock_domain::{TriggerEvent, WorkStatus};
 use penstock_pipeline::{
     Facts, Late, OFF, Outputs, Plan, PlannedJob, RunContext, Scalar, StepFact, StepFacts, fill_late,
-    fill_text, may_step_run, parse, parse_action, parse_jobs, plan, plan_jobs,
+    fill_parameters, fill_text, fill_version, may_start, may_step_run, parse, parse_action, parse_jobs, plan,
+    plan_jobs,
 };
 
 /// What is said, one on each line.
@@ -496,6 +497,61 @@ fn what_asks_for_outputs_is_filled_in_when_they_are_known() {
     let mut variables = run.variables.clone();
     fill_late(&job.late, &mut variables, &Facts { run: &run, ..facts }).expect("it can be filled in");
     assert_eq!(variables["BOTH"], "9-7-known");
+}
+
+#[test]
+fn a_version_and_the_parameters_of_what_follows_are_filled_in_last() {
+    let run = push_to_main();
+    let outputs = Outputs::from([("a".to_owned(), texts(&[("v", " 1.2 "), ("lines", "a\nb")]))]);
+    let (stages, none) = (BTreeMap::from([("a".to_owned(), WorkStatus::Failed)]), BTreeMap::new());
+    let variables = texts(&[("V", "1")]);
+    let facts = Facts {
+        success: false,
+        failure: true,
+        cancelled: false,
+        stages: &stages,
+        outputs: &outputs,
+        run: &run,
+        matrix: &none,
+        variables: &variables,
+    };
+    let version = |text: &str| fill_version(text, &facts).map_err(|error| error.to_string());
+    assert_eq!(version("${{ stages.a.outputs.v }}"), Ok(Some("1.2".to_owned())));
+    assert_eq!(version("${{ stages.a.outputs.none }}"), Ok(None));
+    expect!["`version` would hold a line end or another control character"]
+        .assert_eq(&version("${{ stages.a.outputs.lines }}").expect_err("it is refused"));
+    let plan = planned(
+        "stages: [{ name: a, jobs: [{ name: b, outputs: [v], steps: [make] }] }]\n\
+         then: [{ pipeline: next, if: failure(), parameters: { V: '${{ stages.a.status }} ${{ stages.a.outputs.v }}', W: w } }]",
+    );
+    assert_eq!(may_start(plan.then[0].condition.as_deref(), &facts), Ok(true));
+    // Parameters of this run are not those of the next.
+    let run = RunContext { variables: texts(&[("V", "mine")]), ..push_to_main() };
+    let filled = fill_parameters(&plan.then[0], &Facts { run: &run, ..facts });
+    assert_eq!(filled, Ok(texts(&[("V", "failed  1.2 "), ("W", "w")])));
+}
+
+#[test]
+fn what_cleans_up_needs_a_condition_with_room_left() {
+    let long = format!("branch == \"{}\"", "x".repeat(980));
+    check(
+        &format!(
+            "stages: [{{ name: a, type: cleanup, if: '{long}', jobs: [{{ name: b, steps: [make] }}] }}]"
+        ),
+        expect![[r#"
+            1:41 /stages/0/if limit_exceeded: this condition is too long or too deep for a stage that cleans up (split it with variables)
+        "#]],
+    );
+}
+
+#[test]
+fn two_matrices_of_one_name_are_refused() {
+    check(
+        "stages: [{ name: a, jobs: [{ name: b, matrix: { x: [1] }, steps: [make] }, { name: b, matrix: { y: [1] }, steps: [make] }] }]",
+        expect![[r#"
+            1:76 /stages/0/jobs/1 duplicate_name: a job `b` is here already, on line 1 (call one of them something else)
+        "#]],
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One attempt of a job from its acceptance to its last word: folder, checkout, steps, reports, end.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +10,23 @@ use penstock_api::runner::{JobEvent, JobRequest};
 use penstock_domain::{Reason, TriggerEvent, WorkStatus};
 use rustix::process::Pid;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::action::Task;
+use crate::added_jobs::{Addition, Answer};
 use crate::checkout::{self, Generation, Mirrors, Wanted};
 use crate::clock;
+use crate::conditions::Conditions;
 use crate::control::Control;
 use crate::environment;
 use crate::folder::AttemptFolder;
 use crate::guardian::Guardian;
+use crate::handover::{self, Handover};
 use crate::outbox::Outbox;
 use crate::process::Group;
 use crate::procfs;
 use crate::reports::Uploads;
+use crate::shell::{self, Script, Search, ShellError};
 use crate::step::{self, Ended, Limits};
 use crate::stop::{Stop, StopCause};
 
@@ -54,19 +61,29 @@ pub struct Outcome {
     status: WorkStatus,
     reason: Option<Reason>,
     message: Option<String>,
+    /// What the job hands on.
+    outputs: BTreeMap<String, String>,
 }
 
 impl Outcome {
+    const fn succeeded(outputs: BTreeMap<String, String>) -> Self {
+        Self { status: WorkStatus::Succeeded, reason: None, message: None, outputs }
+    }
+
     fn failed(reason: Reason, message: impl Into<String>) -> Self {
-        Self { status: WorkStatus::Failed, reason: Some(reason), message: Some(message.into()) }
+        Self {
+            status: WorkStatus::Failed,
+            reason: Some(reason),
+            message: Some(message.into()),
+            outputs: BTreeMap::new(),
+        }
     }
 
     fn stopped(cause: StopCause) -> Self {
         match cause {
             StopCause::Cancelled => Self {
                 status: WorkStatus::Cancelled,
-                reason: Some(Reason::CancelledByUser),
-                message: Some("The job was cancelled.".into()),
+                ..Self::failed(Reason::CancelledByUser, "The job was cancelled.")
             },
             _ => Self::failed(Reason::RunnerLost, "The runner was stopped before the job was done."),
         }
@@ -75,7 +92,24 @@ impl Outcome {
     /// The last event of the attempt.
     pub fn event(self, outbox: &Outbox) -> JobEvent {
         let message = self.message.map(|text| outbox.redactor().mask(&text));
-        JobEvent::JobFinished { at: clock::now(), status: self.status, reason: self.reason, message }
+        let Self { status, reason, outputs, .. } = self;
+        JobEvent::JobFinished { at: clock::now(), status, reason, message, outputs }
+    }
+}
+
+/// Why a step did not come to a good end.
+enum Failure {
+    /// The job goes on to the steps that want to run all the same.
+    OfStep(Outcome),
+    /// Nothing more is run.
+    OfJob(Outcome),
+}
+
+impl Failure {
+    const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::OfStep(outcome) | Self::OfJob(outcome) => outcome.reason,
+        }
     }
 }
 
@@ -91,6 +125,10 @@ struct Work<'a> {
     outputs: Vec<JoinHandle<()>>,
     /// Whether there is a workspace that steps may have written into.
     prepared: bool,
+    conditions: Conditions,
+    handover: Handover,
+    /// The first failure of a step is the job's.
+    failure: Option<Outcome>,
     /// The workspace borrows its objects.
     borrowed: Option<Arc<Generation>>,
 }
@@ -119,6 +157,9 @@ impl Attempt {
             groups: vec![],
             outputs: vec![],
             prepared: false,
+            conditions: Conditions::default(),
+            handover: Handover::default(),
+            failure: None,
             borrowed: None,
         };
         let outcome = work.run().await;
@@ -143,10 +184,12 @@ impl Work<'_> {
         for index in 0..self.attempt.request.steps.len() {
             if let Err(outcome) = self.step(index).await {
                 self.skip_rest(index + 1, &outcome);
-                return outcome;
+                return self.failure.take().unwrap_or(outcome);
             }
         }
-        Outcome { status: WorkStatus::Succeeded, reason: None, message: None }
+        let Attempt { request, outbox, .. } = self.attempt;
+        let failure = self.failure.take();
+        failure.unwrap_or_else(|| Outcome::succeeded(self.handover.declared(&request.outputs, outbox)))
     }
 
     fn skip_rest(&self, first: usize, outcome: &Outcome) {
@@ -171,7 +214,7 @@ impl Work<'_> {
         let checkout = checkout::checkout(&machine.mirrors, &wanted, &self.folder, outbox);
         // Who is not waited for any longer is dropped, and git is killed by that.
         let done = tokio::select! {
-            done = tokio::time::timeout_at(self.deadline, checkout) => done,
+            done = timeout_at(self.deadline, checkout) => done,
             cause = stop.raised(StopCause::Cancelled) => return Err(Outcome::stopped(cause)),
         };
         match done {
@@ -193,13 +236,17 @@ impl Work<'_> {
             self.tell_finished(index, WorkStatus::Skipped, None, Some(Reason::CancelledByUser));
             return Err(Outcome::stopped(cause));
         }
-        let request = &self.attempt.request.steps[index];
-        if request.skipped {
-            self.tell_finished(index, WorkStatus::Skipped, None, Some(Reason::ConditionFalse));
+        let job = &self.attempt.request;
+        let request = &job.steps[index];
+        let left_out = self.conditions.ask(job, request, self.failure.is_some(), &self.handover);
+        if let Ok(Some(reason)) = left_out {
+            self.tell_finished(index, WorkStatus::Skipped, None, Some(reason));
             return Ok(());
         }
         self.attempt.outbox.event(JobEvent::StepStarted { step: number(index), at: clock::now() });
-        let ended = match self.start(index) {
+        let started =
+            left_out.map_err(|message| (Reason::ConfigError, message)).and_then(|_| self.start(index));
+        let ended = match started {
             Ok((group, pump)) => {
                 let limits = Limits {
                     stop: &self.attempt.stop,
@@ -219,12 +266,14 @@ impl Work<'_> {
             Ok((ended, leftover)) => {
                 self.groups.extend(leftover.group);
                 self.outputs.extend(leftover.output.map(tokio::spawn));
-                self.judge(index, &ended)
+                self.judge(index, &ended).await
             }
             Err((reason, message)) => {
-                self.attempt.outbox.say(Some(number(index)), &message);
-                self.tell_finished(index, WorkStatus::Failed, None, Some(reason));
-                if request.continue_on_error { Ok(()) } else { Err(Outcome::failed(reason, message)) }
+                self.say(index, &message);
+                // All that is wrong is in the log.
+                let first = message.lines().next().unwrap_or_default();
+                let failure = Failure::OfStep(Outcome::failed(reason, first));
+                self.conclude(index, WorkStatus::Failed, None, Some(failure))
             }
         }
     }
@@ -232,51 +281,131 @@ impl Work<'_> {
     fn start(&mut self, index: usize) -> Result<(Group, step::Pump), (Reason, String)> {
         let Attempt { request, machine, outbox, .. } = self.attempt;
         let step = &request.steps[index];
+        let at_fault = |message| (Reason::ConfigError, message);
         let directory = step::working_directory(&self.folder.workspace, step.working_directory.as_deref())
-            .map_err(|message| (Reason::ConfigError, message))?;
-        let variables =
-            environment::of_step(request, step, &self.folder, &environment::search_path(), &self.marker);
-        let started = step::command(&step.run, &self.folder.script_file(index), &directory, variables)
-            .and_then(|mut command| Group::start(&mut command, &machine.guardian));
-        let mut group = started.map_err(|error| {
-            let too_long = error.kind() == std::io::ErrorKind::ArgumentListTooLong;
-            let hint = if too_long {
-                "make its variables and secrets shorter"
-            } else {
-                "look at the runner's machine"
-            };
-            (Reason::RunnerError, format!("The step could not be started ({error}); {hint}."))
-        })?;
+            .map_err(at_fault)?;
+        let task = Task::of(step, &self.folder.workspace).map_err(at_fault)?;
+        let path = environment::search_path();
+        let handed_on = self.handover.variables();
+        let mut variables = environment::of_step(request, step, handed_on, &self.folder, &path, &self.marker);
+        variables.extend(task.variables);
+        for (name, what) in handover::FILES {
+            variables.insert(name.into(), self.folder.handed_on(index, what).into());
+        }
+        let file = self.folder.script_file(index);
+        let script = Script { shell: &task.shell, text: &task.text, file };
+        let path = variables.get(OsStr::new("PATH")).unwrap_or(&path);
+        let started =
+            shell::command(&script, &Search { path, directory: &directory }).and_then(|mut command| {
+                step::set_up(&mut command, &directory, variables);
+                Ok(Group::start(&mut command, &machine.guardian)?)
+            });
+        let mut group = started.map_err(|error| not_started(&error))?;
         self.first_process.get_or_insert(group.id());
         let pump = step::pump(&mut group, Arc::clone(outbox), number(index));
         Ok((group, pump))
     }
 
     /// The step's last event; Err where the job ends with it.
-    fn judge(&self, index: usize, ended: &Ended) -> Result<(), Outcome> {
+    async fn judge(&mut self, index: usize, ended: &Ended) -> Result<(), Outcome> {
         let step = &self.attempt.request.steps[index];
         let name = &step.name;
-        let (status, code, outcome) = match ended {
-            Ended::Exit(exit) if exit.success() => (WorkStatus::Succeeded, Some(0), None),
+        let (status, code, failure) = match ended {
+            Ended::Exit(exit) if exit.success() => match self.hand_on(index).await {
+                Ok(()) => (WorkStatus::Succeeded, Some(0), None),
+                Err((status, failure)) => (status, Some(0), Some(failure)),
+            },
             Ended::Exit(exit) => {
                 let code = step::exit_code(*exit);
                 let message = format!("Step `{name}` ended with exit code {code}.");
-                (WorkStatus::Failed, Some(code), Some(Outcome::failed(Reason::ExitCode, message)))
+                let outcome = Outcome::failed(Reason::ExitCode, message);
+                self.hand_on_failed(index);
+                (WorkStatus::Failed, Some(code), Some(Failure::OfStep(outcome)))
             }
             Ended::StepTimedOut => {
                 let seconds = step.timeout_seconds.unwrap_or(0);
                 let message = format!("Step `{name}` took longer than its {seconds} s and was ended.");
-                self.attempt.outbox.say(Some(number(index)), &message);
-                (WorkStatus::Failed, None, Some(Outcome::failed(Reason::TimedOut, message)))
+                self.say(index, &message);
+                let outcome = Outcome::failed(Reason::TimedOut, message);
+                self.hand_on_failed(index);
+                (WorkStatus::Failed, None, Some(Failure::OfStep(outcome)))
             }
             Ended::JobTimedOut => {
-                (WorkStatus::Failed, None, Some(self.job_timed_out(&format!("step `{name}`"))))
+                let outcome = self.job_timed_out(&format!("step `{name}`"));
+                (WorkStatus::Failed, None, Some(Failure::OfJob(outcome)))
             }
-            Ended::Stopped(cause) => (WorkStatus::Cancelled, None, Some(Outcome::stopped(*cause))),
+            Ended::Stopped(cause) => {
+                (WorkStatus::Cancelled, None, Some(Failure::OfJob(Outcome::stopped(*cause))))
+            }
         };
-        self.tell_finished(index, status, code, outcome.as_ref().and_then(|outcome| outcome.reason));
-        let goes_on = step.continue_on_error && matches!(ended, Ended::Exit(_) | Ended::StepTimedOut);
-        outcome.filter(|_| !goes_on).map_or(Ok(()), Err)
+        self.conclude(index, status, code, failure)
+    }
+
+    /// Takes what a step that succeeded hands on; only when all of it is in good hands has the step succeeded.
+    async fn hand_on(&mut self, index: usize) -> Result<(), (WorkStatus, Failure)> {
+        let taken = self.handover.take(index, &self.folder);
+        let jobs = match taken.and_then(|()| handover::jobs(index, &self.folder)) {
+            Ok(None) => return Ok(()),
+            Ok(Some(jobs)) => jobs,
+            Err(message) => {
+                self.say(index, &message);
+                return Err(config_error(message));
+            }
+        };
+        let Attempt { request, control, outbox, stop, .. } = self.attempt;
+        if outbox.redactor().mask(&jobs) != jobs {
+            let message = "The jobs that the step wants to add hold a secret, and are not added.";
+            self.say(index, message);
+            return Err(config_error(message));
+        }
+        let addition = Addition { request, step: index, control, stop };
+        match timeout_at(self.deadline, addition.send(jobs)).await {
+            Ok(Ok(Answer::Added(count))) => {
+                let jobs = if count == 1 { "1 job was".to_owned() } else { format!("{count} jobs were") };
+                self.say(index, &format!("{jobs} added to the stage."));
+                Ok(())
+            }
+            Ok(Ok(Answer::Refused(lines))) => {
+                lines.iter().for_each(|line| self.say(index, line));
+                Err(config_error(lines.into_iter().next().unwrap_or_default()))
+            }
+            Ok(Err(cause)) => Err((WorkStatus::Cancelled, Failure::OfJob(Outcome::stopped(cause)))),
+            Err(_) => {
+                let outcome = self.job_timed_out("the adding of jobs");
+                Err((WorkStatus::Failed, Failure::OfJob(outcome)))
+            }
+        }
+    }
+
+    /// What a failed step hands on is for those that run all the same; it fails for one reason only.
+    fn hand_on_failed(&mut self, index: usize) {
+        if let Err(message) = self.handover.take(index, &self.folder) {
+            self.say(index, &message);
+        }
+    }
+
+    /// The step's last event, and what it means for the job.
+    fn conclude(
+        &mut self,
+        index: usize,
+        status: WorkStatus,
+        exit_code: Option<i32>,
+        failure: Option<Failure>,
+    ) -> Result<(), Outcome> {
+        let reason = failure.as_ref().and_then(Failure::reason);
+        self.tell_finished(index, status, exit_code, reason);
+        match failure {
+            Some(Failure::OfJob(outcome)) => return Err(outcome),
+            Some(Failure::OfStep(outcome)) if !self.attempt.request.steps[index].continue_on_error => {
+                self.failure.get_or_insert(outcome);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn say(&self, index: usize, text: &str) {
+        self.attempt.outbox.say(Some(number(index)), text);
     }
 
     fn job_timed_out(&self, during: &str) -> Outcome {
@@ -287,13 +416,15 @@ impl Work<'_> {
     }
 
     fn tell_finished(
-        &self,
+        &mut self,
         index: usize,
         status: WorkStatus,
         exit_code: Option<i32>,
         reason: Option<Reason>,
     ) {
         self.attempt.outbox.event(finished(index, status, exit_code, reason));
+        let outputs = self.handover.outputs(index);
+        self.conditions.note(&self.attempt.request.steps[index], status, exit_code, outputs);
     }
 
     /// Before the end is told, since what is decided then is decided on the reports. So a success without them is
@@ -330,6 +461,22 @@ impl Work<'_> {
 
 fn finished(step: usize, status: WorkStatus, exit_code: Option<i32>, reason: Option<Reason>) -> JobEvent {
     JobEvent::StepFinished { step: number(step), at: clock::now(), status, exit_code, reason }
+}
+
+fn config_error(message: impl Into<String>) -> (WorkStatus, Failure) {
+    (WorkStatus::Failed, Failure::OfStep(Outcome::failed(Reason::ConfigError, message)))
+}
+
+/// A program that a step asks for and the machine lacks is the pipeline's fault, as a command is that its script asks
+/// for.
+fn not_started(error: &ShellError) -> (Reason, String) {
+    let ShellError::Io(error) = error else {
+        return (Reason::ConfigError, format!("The step can't be run: {error}."));
+    };
+    let too_long = error.kind() == std::io::ErrorKind::ArgumentListTooLong;
+    let hint =
+        if too_long { "make its variables and secrets shorter" } else { "look at the runner's machine" };
+    (Reason::RunnerError, format!("The step could not be started ({error}); {hint}."))
 }
 
 fn number(index: usize) -> u32 {

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use penstock_api::problem::Problem;
+use penstock_api::problem::{FieldError, Problem};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
@@ -27,6 +27,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub const JSON: &str = "application/json";
 pub const NDJSON: &str = "application/x-ndjson";
+pub const YAML: &str = "application/yaml";
 
 /// Why a call had no success, by what the caller can do.
 #[derive(Debug, Error)]
@@ -39,7 +40,7 @@ pub enum CallError {
     Down { cause: String },
     /// The control plane understood and said no; the same call will fail again.
     #[error("the control plane answered {status} {code}: {detail}")]
-    Refused { status: u16, code: String, detail: String },
+    Refused { status: u16, code: String, detail: String, errors: Vec<FieldError> },
 }
 
 impl CallError {
@@ -175,19 +176,27 @@ fn failure(status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> CallEr
         let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
         Some(Duration::from_secs(seconds))
     };
-    let busy = status.is_server_error()
+    // What a server of this version can't do, it will not do at the next try either.
+    let busy = (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
         || matches!(
             status,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY
         );
     match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) if !busy => refused(status, &problem.code, &problem.detail),
+        Ok(Problem { code, detail, errors, .. }) if !busy => {
+            CallError::Refused { status: status.as_u16(), code, detail, errors }
+        }
         _ => CallError::Later { cause: format!("it answered {status}"), retry_after: retry_after() },
     }
 }
 
 fn refused(status: StatusCode, code: &str, detail: &str) -> CallError {
-    CallError::Refused { status: status.as_u16(), code: code.to_owned(), detail: detail.to_owned() }
+    CallError::Refused {
+        status: status.as_u16(),
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        errors: vec![],
+    }
 }
 
 #[cfg(test)]

@@ -18,10 +18,12 @@ pub fn search_path() -> OsString {
     std::env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or_else(|| FALLBACK_PATH.into())
 }
 
-/// Later entries win over earlier ones; only the marker can't be replaced.
+/// Later entries win over earlier ones; only the marker can't be replaced. `handed_on` are the variables that earlier
+/// steps set.
 pub fn of_step(
     job: &JobRequest,
     step: &StepRequest,
+    handed_on: &BTreeMap<String, String>,
     folder: &AttemptFolder,
     path: &OsString,
     marker: &str,
@@ -37,7 +39,8 @@ pub fn of_step(
         set(name, value.into());
     }
     set("PENSTOCK_WORKSPACE", folder.workspace.clone().into());
-    for (name, value) in job.environment.variables.iter().chain(&step.variables).chain(&job.secrets) {
+    let of_job = job.environment.variables.iter().chain(handed_on);
+    for (name, value) in of_job.chain(&step.variables).chain(&job.secrets) {
         set(name, value.into());
     }
     set(MARKER, marker.into());

@@ -37,7 +37,12 @@ impl AttemptFolder {
     }
 
     pub fn script_file(&self, step: usize) -> PathBuf {
-        self.root.join(format!("step-{step}.sh"))
+        self.root.join(format!("step-{step}.script"))
+    }
+
+    /// Where a step may write what it hands on; the folder is there, and the file if it did.
+    pub fn handed_on(&self, step: usize, what: &str) -> PathBuf {
+        self.root.join(format!("step-{step}.{what}"))
     }
 
     /// An empty workspace again.

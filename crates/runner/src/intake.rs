@@ -272,7 +272,7 @@ fn objection(job: &JobRequest) -> Option<String> {
     if !job.callback_url.starts_with("http://") && !job.callback_url.starts_with("https://") {
         return Some("`callback_url` has to be an http or https URL".into());
     }
-    let of_steps = job.steps.iter().flat_map(|step| &step.variables);
+    let of_steps = job.steps.iter().flat_map(|step| step.variables.iter().chain(&step.with));
     let mut all = job.environment.variables.iter().chain(of_steps).chain(&job.secrets);
     if let Some((name, _)) = all.find(|(name, value)| !is_name(name) || value.contains('\0')) {
         return Some(format!(

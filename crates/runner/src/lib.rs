@@ -5,16 +5,21 @@
 //! environment and process group, not by a sandbox: whoever may write a pipeline may do on this machine what the
 //! runner's user may.
 
+mod action;
+mod added_jobs;
+mod assignments;
 mod attempt;
 mod backoff;
 mod checkout;
 mod claim;
 mod clock;
+mod conditions;
 mod control;
 mod courier;
 mod environment;
 mod folder;
 mod guardian;
+mod handover;
 mod instance;
 mod intake;
 mod ledger;
@@ -28,9 +33,11 @@ mod registration;
 mod reports;
 mod repository;
 mod service;
+mod shell;
 mod spool;
 mod step;
 mod stop;
+mod text_file;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

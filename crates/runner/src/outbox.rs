@@ -211,6 +211,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use penstock_domain::WorkStatus;
 
     use super::*;
@@ -224,7 +226,8 @@ mod tests {
     }
 
     fn ended() -> JobEvent {
-        JobEvent::JobFinished { at: clock::now(), status: WorkStatus::Succeeded, reason: None, message: None }
+        let (at, status, outputs) = (clock::now(), WorkStatus::Succeeded, BTreeMap::new());
+        JobEvent::JobFinished { at, status, reason: None, message: None, outputs }
     }
 
     fn kinds(due: &Due) -> &'static str {

@@ -19,9 +19,6 @@ use crate::process::Group;
 use crate::redact::RedactedStream;
 use crate::stop::{Stop, StopCause};
 
-/// `/bin/sh` by its path: it is where every Unix has it, and looking it up would make starting it slower.
-pub const SHELL: &str = "/bin/sh";
-
 /// How long the output of what a finished step left running is waited for before the next step starts. Filters
 /// behind a pipe say their last words in that time; a server in the background is left to run.
 const LINGER: Duration = Duration::from_millis(250);
@@ -215,23 +212,12 @@ impl<R: AsyncRead + Unpin> Source<R> {
     }
 }
 
-/// The command of a step: what it runs, where, with what.
-pub fn command(
-    script: &str,
-    script_file: &Path,
+/// Completes a command: with what it runs, where, and that its output is read.
+pub fn set_up(
+    command: &mut Command,
     folder: &Path,
     environment: impl IntoIterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
-) -> io::Result<Command> {
-    /// One argument of a program may have 128 KiB; a longer script goes through a file.
-    const MAX_ARGUMENT_BYTES: usize = 100 * 1024;
-    let mut command = Command::new(SHELL);
-    command.arg("-e");
-    if script.len() > MAX_ARGUMENT_BYTES {
-        std::fs::write(script_file, script)?;
-        command.arg(script_file);
-    } else {
-        command.arg("-c").arg(script);
-    }
+) {
     command
         .env_clear()
         .envs(environment)
@@ -239,7 +225,6 @@ pub fn command(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Ok(command)
 }
 
 /// Where a step runs: below the workspace, also after its links are followed.
@@ -248,18 +233,25 @@ pub fn command(
 /// A sentence for the log.
 pub fn working_directory(workspace: &Path, relative: Option<&str>) -> Result<PathBuf, String> {
     let Some(relative) = relative.filter(|path| !path.is_empty()) else { return Ok(workspace.to_owned()) };
-    let real = |path: &Path| path.canonicalize();
-    let found = real(&workspace.join(relative)).map_err(|error| {
-        format!(
+    match below(workspace, relative) {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => {
+            Err(format!("The working directory `{relative}` leads out of the workspace; give one below it."))
+        }
+        Err(error) => Err(format!(
             "The working directory `{relative}` can't be entered ({error}); it has to exist in the workspace."
-        )
-    })?;
-    let inside = real(workspace).is_ok_and(|root| found.starts_with(root));
-    if inside && !Path::new(relative).is_absolute() {
-        Ok(found)
-    } else {
-        Err(format!("The working directory `{relative}` leads out of the workspace; give one below it."))
+        )),
     }
+}
+
+/// Where a relative path leads when its links are followed; None where that is out of the workspace.
+///
+/// # Errors
+/// What the system says to looking, also where nothing is there.
+pub fn below(workspace: &Path, relative: &str) -> io::Result<Option<PathBuf>> {
+    let found = workspace.join(relative).canonicalize()?;
+    let inside = workspace.canonicalize().is_ok_and(|root| found.starts_with(root));
+    Ok(Some(found).filter(|_| inside && !Path::new(relative).is_absolute()))
 }
 
 /// The code as a shell would give it: 128 and the signal for what a signal ended.

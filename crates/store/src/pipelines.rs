@@ -46,6 +46,8 @@ const COLUMNS: &str = "json_object('id', id, 'pipeline_name', pipeline_name, 'pi
     'branch_patterns', json(branch_patterns), 'trigger_events', json(trigger_events),
     'max_concurrent_executions', max_concurrent_executions,
     'public_status', json(iif(public_status, 'true', 'false')), 'is_active', json(iif(is_active, 'true', 'false')),
+    'build_configuration', json(build_configuration), 'test_configuration', json(test_configuration),
+    'quality_gates', json(quality_gates), 'deployment_configuration', json(deployment_configuration),
     'created_by', created_by, 'created_at', created_at, 'updated_at', updated_at),
   repository_key, forge, forge_repository, deleted_at";
 

@@ -20,12 +20,13 @@ const LEVELS: [&[&str]; 5] = [
 /// Above every level.
 const COMPONENTS: usize = LEVELS.len();
 /// Programs, and what only tests need: nothing that becomes Wasm stands on them.
-const OUTSIDE: [&str; 8] = [
+const OUTSIDE: [&str; 9] = [
     "penstock-bench",
     "penstock-cli",
     "penstock-demo",
     "penstock-host",
     "penstock-runner",
+    "penstock-sim",
     "penstock-testkit",
     "penstock-tests",
     "xtask",

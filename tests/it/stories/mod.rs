@@ -20,6 +20,7 @@ mod push;
 mod queue;
 mod retries;
 mod runners;
+mod shapes;
 mod signatures;
 mod status_page;
 mod tags;

@@ -87,6 +87,7 @@ fn pipeline(world: &World, spec: &crate::scenario::PipelineSpec, now: Timestamp)
         max_concurrent_executions: spec.limit,
         public_status: false,
         is_active: true,
+        configuration: Default::default(),
         created_by: "root".to_owned(),
         created_at: now,
         updated_at: now,

@@ -112,7 +112,7 @@ fn cancel(execution: &Value) -> Operation {
         )
         .query("force", json!({ "type": "boolean", "default": false }), "End what cleans up, too.")
         .success(200, "The cancelled execution.", [("execution", execution.clone())])
-        .refuses(&[NOT_FOUND, ENDED, OVERTAKEN, HANDED_ON, DEVELOPER, TOKEN, STORE])
+        .refuses(&[QUERY, NOT_FOUND, ENDED, OVERTAKEN, HANDED_ON, DEVELOPER, TOKEN, STORE])
 }
 
 fn retry(schemas: &mut Schemas, execution: &Value) -> Operation {

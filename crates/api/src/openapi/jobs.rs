@@ -5,12 +5,12 @@ use serde_json::json;
 use super::operation::Operation;
 use super::refusals::{BODY, DERIVED_TOKEN, JSON_BODY, LEASE, LOG, NOT_FOUND, OVERTAKEN, REPORT, STORE};
 use super::schemas::{Schemas, text};
-use crate::runner::{Accepted, HeartbeatAnswer, JobEvents, LogLine};
+use crate::runner::{Accepted, HeartbeatAnswer, JobEvents, JobsAdded, LogLine};
 
 const TAG: &str = "runner protocol";
 
 pub fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    vec![heartbeat(schemas), events(schemas), logs(schemas)]
+    vec![heartbeat(schemas), events(schemas), add_jobs(schemas), logs(schemas)]
 }
 
 fn heartbeat(schemas: &mut Schemas) -> Operation {
@@ -28,6 +28,20 @@ fn events(schemas: &mut Schemas) -> Operation {
         .body(schemas.asked::<JobEvents>())
         .json(200, "Taken.", schemas.answered::<Accepted>())
         .refuses(&[JSON_BODY, REPORT, NOT_FOUND, LEASE, OVERTAKEN, DERIVED_TOKEN, STORE])
+}
+
+fn add_jobs(schemas: &mut Schemas) -> Operation {
+    Operation::new("post", "/api/v1/jobs/{id}/jobs", "addJobs", TAG, "Add jobs to the stage of a running job")
+        .about(
+            "YAML, at most 256 KiB: `jobs: […]` as in a stage of the pipeline file. They become part of the stage, and \
+             what depends on it waits for them. Those that the job added before are left out, so a call back may be \
+             sent again.",
+        )
+        .for_whom(&["lease"])
+        .query("upload", json!({ "type": "integer", "minimum": 0 }), "The step that adds them, from 0.")
+        .body_of("application/yaml", json!({ "schema": text() }), true)
+        .json(200, "So many were added.", schemas.answered::<JobsAdded>())
+        .refuses(&[BODY, REPORT, NOT_FOUND, LEASE, OVERTAKEN, DERIVED_TOKEN, STORE])
 }
 
 fn logs(schemas: &mut Schemas) -> Operation {

@@ -56,7 +56,51 @@ pub struct Plan {
     max_concurrent: Option<u32>,
     #[serde(skip_serializing_if = "is_default")]
     variables: BTreeMap<String, String>,
+    /// Variables that ask for outputs: filled in when these are known.
+    #[serde(skip_serializing_if = "is_default")]
+    late: Vec<Late>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<PlannedConcurrency>,
+    /// The higher goes first; left out: 0.
+    #[serde(skip_serializing_if = "is_default")]
+    priority: i32,
+    /// What is started when the execution has ended.
+    #[serde(skip_serializing_if = "is_default")]
+    then: Vec<PlannedSuccessor>,
     stages: Vec<PlannedStage>,
+}
+
+/// A variable with its `${{ … }}`, as written.
+#[derive(JsonSchema)]
+pub struct Late {
+    name: String,
+    text: String,
+}
+
+/// Executions that share a group run only so many at once.
+#[derive(JsonSchema)]
+pub struct PlannedConcurrency {
+    group: String,
+    limit: u32,
+    /// A new execution ends the older ones of its group.
+    #[serde(skip_serializing_if = "is_default")]
+    cancel_in_progress: bool,
+}
+
+/// A pipeline that is started when this one has ended.
+#[derive(JsonSchema)]
+pub struct PlannedSuccessor {
+    pipeline: String,
+    /// In CEL; left out: when this one succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    parameters: BTreeMap<String, String>,
+    /// Variables that ask for outputs: filled in when these are known.
+    #[serde(skip_serializing_if = "is_default")]
+    late: Vec<Late>,
 }
 
 #[derive(JsonSchema)]
@@ -71,6 +115,14 @@ pub struct PlannedStage {
     condition: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_ms: Option<i64>,
+    /// It cleans up: it runs whatever became of the others.
+    #[serde(skip_serializing_if = "is_default")]
+    always: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    continue_on_error: bool,
+    /// Variables that ask for outputs: filled in when these are known.
+    #[serde(skip_serializing_if = "is_default")]
+    late: Vec<Late>,
     #[serde(skip_serializing_if = "is_default")]
     variables: BTreeMap<String, String>,
     /// Decided when the jobs have ended.
@@ -109,6 +161,9 @@ pub struct PlannedDeploy {
     /// Left out: the commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    /// Where the version asks for outputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     health_check: Option<HealthCheck>,
 }
@@ -129,6 +184,21 @@ pub struct HealthCheck {
 #[derive(JsonSchema)]
 pub struct PlannedJob {
     name: String,
+    /// The combination that it runs.
+    #[serde(skip_serializing_if = "is_default")]
+    matrix: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    siblings: Option<Siblings>,
+    #[serde(skip_serializing_if = "is_default")]
+    priority: i32,
+    #[serde(skip_serializing_if = "is_default")]
+    continue_on_error: bool,
+    /// Names of what it hands on.
+    #[serde(skip_serializing_if = "is_default")]
+    outputs: Vec<String>,
+    /// Variables that ask for outputs: filled in when these are known.
+    #[serde(skip_serializing_if = "is_default")]
+    late: Vec<Late>,
     /// Labels, each of which the runner needs.
     #[serde(skip_serializing_if = "is_default")]
     runs_on: Vec<String>,
@@ -152,6 +222,16 @@ pub struct PlannedJob {
     steps: Vec<PlannedStep>,
 }
 
+/// Jobs that one matrix was written out to.
+#[derive(JsonSchema)]
+pub struct Siblings {
+    group: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_parallel: Option<u32>,
+    #[serde(skip_serializing_if = "is_default")]
+    fail_fast: bool,
+}
+
 /// When a failed attempt is made again.
 #[derive(JsonSchema)]
 pub struct RetryPolicy {
@@ -170,8 +250,23 @@ pub struct RetryPolicy {
 #[derive(JsonSchema)]
 pub struct PlannedStep {
     name: String,
-    /// For `sh -e -c`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
     run: String,
+    /// `sh`, `bash`, `python3`, `node` or `script`; left out: `sh`.
+    #[serde(skip_serializing_if = "is_default")]
+    shell: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    with: BTreeMap<String, String>,
+    /// In CEL; asked when its turn comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
+    /// Variables that ask for outputs: filled in when these are known.
+    #[serde(skip_serializing_if = "is_default")]
+    late: Vec<Late>,
     #[serde(skip_serializing_if = "is_default")]
     variables: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -311,6 +406,15 @@ pub struct ChangedExecution {
     stages_completed: u32,
     stages_failed: u32,
     error_details: Option<String>,
+    /// It was ended so, and what cleans up after it still runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending: Option<Ending>,
+}
+
+#[derive(JsonSchema)]
+pub struct Ending {
+    status: Word<ExecutionStatus>,
+    reason: Word<Reason>,
 }
 
 #[derive(JsonSchema)]
@@ -321,6 +425,7 @@ pub struct ChangedStage {
     reason: Option<Word<Reason>>,
     started_at: Option<Time>,
     completed_at: Option<Time>,
+    jobs_total: u32,
     jobs_finished: u32,
     jobs_failed: u32,
 }
@@ -350,6 +455,9 @@ pub struct ChangedJob {
     assigned_at: Option<Time>,
     started_at: Option<Time>,
     completed_at: Option<Time>,
+    /// What it hands on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<BTreeMap<String, String>>,
 }
 
 #[derive(JsonSchema)]

@@ -45,10 +45,14 @@ pub(crate) enum NoAnswer {
 }
 
 /// At most `looped` members of a map are gone through by a loop.
-pub(crate) fn answer(expression: &IdedExpr, known: &Known<'_>, looped: usize) -> Result<Value, NoAnswer> {
-    let uses = Uses::of(expression);
+pub(crate) fn answer(
+    expression: &IdedExpr,
+    uses: &Uses<'_>,
+    known: &Known<'_>,
+    looped: usize,
+) -> Result<Value, NoAnswer> {
     let mut offer =
-        Offer { context: Context::with_env(Arc::clone(&ENV)), uses: &uses, bytes: 0, members: 1, looped };
+        Offer { context: Context::with_env(Arc::clone(&ENV)), uses, bytes: 0, members: 1, looped };
     offer.run(known.run);
     offer.variables(known.variables);
     offer.matrix(known.matrix);

@@ -21,6 +21,7 @@ use crate::template::{Piece, split};
 use context::NoAnswer;
 pub(crate) use context::{Known, sample};
 use names::Site;
+use uses::Uses;
 
 /// What is known when a stage or a job might start.
 #[derive(Debug, Clone, Copy)]
@@ -52,12 +53,6 @@ pub struct StepFacts<'a> {
     pub steps: &'a BTreeMap<String, StepFact>,
 }
 
-impl Default for StepFact {
-    fn default() -> Self {
-        Self { status: WorkStatus::Pending, exit_code: None, outputs: BTreeMap::new() }
-    }
-}
-
 /// What became of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepFact {
@@ -67,6 +62,13 @@ pub struct StepFact {
     pub exit_code: Option<i32>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
+}
+
+/// One that has not run.
+impl Default for StepFact {
+    fn default() -> Self {
+        Self { status: WorkStatus::Pending, exit_code: None, outputs: BTreeMap::new() }
+    }
 }
 
 /// Why an expression has no answer. Holds names, and no values.
@@ -212,11 +214,14 @@ pub(crate) fn evaluate_early(expression: &IdedExpr, known: &Known<'_>) -> Result
 
 /// What `${{ source }}` stands for.
 pub(crate) fn evaluate_text(source: &str, known: &Known<'_>) -> Result<String, ExpressionError> {
-    text_from(context::answer(&syntax::parse(source)?, known, usize::MAX).map_err(plainly)?)
+    let expression = syntax::parse(source)?;
+    let uses = Uses::of(&expression);
+    text_from(context::answer(&expression, &uses, known, usize::MAX).map_err(plainly)?)
 }
 
 fn condition_of(expression: &IdedExpr, known: &Known<'_>) -> Result<bool, ExpressionError> {
-    condition_from(context::answer(expression, known, usize::MAX).map_err(plainly)?)
+    let uses = Uses::of(expression);
+    condition_from(context::answer(expression, &uses, known, usize::MAX).map_err(plainly)?)
 }
 
 fn condition_from(value: Value) -> Result<bool, ExpressionError> {
@@ -241,9 +246,14 @@ fn text_from(value: Value) -> Result<String, ExpressionError> {
 const REHEARSED_MEMBERS: usize = 2;
 
 /// Answers for values that never were, and tells only what would be wrong with any values.
-pub(crate) fn rehearse(expression: &IdedExpr, site: Site, known: &Known<'_>) -> Result<(), ExpressionError> {
+pub(crate) fn rehearse(
+    expression: &IdedExpr,
+    uses: &Uses<'_>,
+    site: Site,
+    known: &Known<'_>,
+) -> Result<(), ExpressionError> {
     let condition = matches!(site, Site::Work | Site::Step);
-    match context::answer(expression, known, REHEARSED_MEMBERS) {
+    match context::answer(expression, uses, known, REHEARSED_MEMBERS) {
         Ok(value) if condition => condition_from(value).map(drop),
         Ok(value) => text_from(value).map(drop),
         Err(NoAnswer::Failed(

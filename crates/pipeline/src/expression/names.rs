@@ -80,8 +80,8 @@ pub(crate) fn asks_for_status_in(uses: &Uses<'_>) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StageOffer {
     pub outputs: BTreeSet<String>,
-    /// All that has ended when it starts.
-    pub before: BTreeSet<String>,
+    /// What it waits for by itself.
+    pub depends_on: Vec<String>,
     /// It never runs.
     pub off: bool,
 }
@@ -91,8 +91,8 @@ pub(crate) struct Offered<'a> {
     pub stages: &'a BTreeMap<String, StageOffer>,
     /// Stages may have any name: the file that they are in is not here.
     pub any_stage: bool,
-    /// What has ended by then; None where that differs from one use to the next.
-    pub awaited: Option<&'a BTreeSet<String>>,
+    /// The stage that it is in; None where what has ended by then differs from one use to the next.
+    pub stage: Option<&'a str>,
     pub variables: &'a BTreeMap<String, String>,
     /// Those that are filled in only while the execution runs.
     pub late: &'a BTreeSet<String>,
@@ -102,6 +102,22 @@ pub(crate) struct Offered<'a> {
     pub matrix: Option<&'a BTreeMap<String, String>>,
     /// The steps before this one.
     pub steps: &'a BTreeMap<String, StepFact>,
+}
+
+impl Offered<'_> {
+    /// Whether `stage` starts only when `other` has ended.
+    fn waits_for(&self, stage: &str, other: &str) -> bool {
+        let mut seen = BTreeSet::from([stage]);
+        let mut open = vec![stage];
+        while let Some(next) = open.pop() {
+            let depends_on = self.stages.get(next).map_or(&[][..], |offer| &offer.depends_on);
+            if depends_on.iter().any(|name| name == other) {
+                return true;
+            }
+            open.extend(depends_on.iter().map(String::as_str).filter(|name| seen.insert(name)));
+        }
+        false
+    }
 }
 
 /// Looks through an expression for what could never be answered at `site`.
@@ -399,7 +415,7 @@ fn check_outputs(uses: &Uses<'_>, offered: &Offered<'_>, findings: &mut Findings
             };
             let message = format!("stage `{owner}` has no output `{name}`");
             findings.error(code::UNKNOWN_OUTPUT, name, message, hint);
-        } else if offered.awaited.is_some_and(|awaited| !awaited.contains(*owner)) {
+        } else if offered.stage.is_some_and(|stage| !offered.waits_for(stage, owner)) {
             let message = format!("this asks for an output of `{owner}`, and does not wait for it");
             let hint = format!("add `{owner}` to the stage's `depends_on`");
             findings.error(code::NOT_AWAITED, owner, message, hint);

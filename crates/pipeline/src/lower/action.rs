@@ -147,7 +147,7 @@ fn inputs(reader: &mut Reader<'_>, at: &At<'_>) -> Vec<ActionInput> {
         let at = At { node, path: Path::Field(&at.path, &key.text) };
         if !is_identifier(&key.text) {
             let message = format!("`{}` can't be an input of an action", shown(&key.text));
-            reader.out.error(key.span, at.path.to_string(), code::BAD_NAME, message).hint(IDENTIFIER_HINT);
+            reader.out.error(key.span, at.path.pointer(), code::BAD_NAME, message).hint(IDENTIFIER_HINT);
             continue;
         }
         let own = variable_name(&key.text);
@@ -155,7 +155,7 @@ fn inputs(reader: &mut Reader<'_>, at: &At<'_>) -> Vec<ActionInput> {
             let message = format!("`{}` and `{}` would both be the variable `{own}`", other.name, key.text);
             reader
                 .out
-                .error(key.span, at.path.to_string(), code::DUPLICATE_NAME, message)
+                .error(key.span, at.path.pointer(), code::DUPLICATE_NAME, message)
                 .hint("call one of them something else");
         }
         inputs.extend(input(reader, &key.text, at));

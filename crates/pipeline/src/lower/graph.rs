@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reach;
 use super::read::Reader;
 use super::stage::Lowered;
+use crate::definition::{Condition, Job};
 use crate::diagnostic::code;
 use crate::expression::{syntax, uses};
 use crate::suggest::nearest;
@@ -94,7 +95,7 @@ fn check_order(reader: &mut Reader<'_>, stages: &[Lowered]) {
 /// Each cycle once, by the stage of it that comes first in the file.
 fn report_cycles(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<usize>]) {
     let mut told: BTreeSet<usize> = BTreeSet::new();
-    for start in 0..stages.len() {
+    for start in never_ready(edges) {
         if told.contains(&start) {
             continue;
         }
@@ -114,6 +115,26 @@ fn report_cycles(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<usize
             .error(span, pointer, code::DEPENDENCY_CYCLE, message)
             .hint("take one of these out of `depends_on`");
     }
+}
+
+/// The stages that are in a circle, or behind one.
+fn never_ready(edges: &[Vec<usize>]) -> Vec<usize> {
+    let mut behind: Vec<Vec<usize>> = vec![vec![]; edges.len()];
+    let mut awaited: Vec<usize> = edges.iter().map(Vec::len).collect();
+    edges
+        .iter()
+        .enumerate()
+        .for_each(|(stage, edges)| edges.iter().for_each(|next| behind[*next].push(stage)));
+    let mut ready: Vec<usize> = (0..edges.len()).filter(|stage| awaited[*stage] == 0).collect();
+    while let Some(stage) = ready.pop() {
+        for next in &behind[stage] {
+            awaited[*next] -= 1;
+            if awaited[*next] == 0 {
+                ready.push(*next);
+            }
+        }
+    }
+    (0..edges.len()).filter(|stage| awaited[*stage] > 0).collect()
 }
 
 /// The stages from `start` on, each depending on the next, the last on `start`.
@@ -148,7 +169,7 @@ fn report_unawaited(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<us
             .stage
             .condition
             .iter()
-            .chain(lowered.stage.jobs.iter().filter_map(|job| job.condition.as_ref()))
+            .chain(lowered.stage.jobs.iter().flat_map(conditions_of))
             .filter(|condition| condition.expression.contains("stages"));
         for condition in conditions {
             let Ok(expression) = syntax::parse(&condition.expression) else { continue };
@@ -174,6 +195,11 @@ fn report_unawaited(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<us
             }
         }
     }
+}
+
+/// Of a job and its steps.
+fn conditions_of(job: &Job) -> impl Iterator<Item = &Condition> {
+    job.condition.iter().chain(job.steps.iter().filter_map(|step| step.condition.as_ref()))
 }
 
 /// All that has ended when `stage` starts.

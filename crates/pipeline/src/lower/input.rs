@@ -53,7 +53,7 @@ fn input(reader: &mut Reader<'_>, parent: &At<'_>, key: &Key, node: &Node) -> Op
     if let Some(message) = objection_to(&key.text) {
         reader
             .out
-            .error(key.span, at.path.to_string(), code::BAD_NAME, message)
+            .error(key.span, at.path.pointer(), code::BAD_NAME, message)
             .hint("call the input something else; it is a variable of every step");
         return None;
     }

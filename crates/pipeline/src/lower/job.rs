@@ -131,18 +131,24 @@ fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> O
     let name = fields
         .need(reader, "name", &SHAPE, "write `name: …`; it shows in statuses and logs")
         .and_then(|at| name(reader, &at, matrix.as_ref(), &scope));
+    let expressions = reader.expressions;
     let variables = level_variables(reader, &fields, &mut scope, Level::Job);
     if let (Some(matrix), Some(at)) = (&matrix, fields.get("matrix")) {
         matrix_variables(reader, &at, matrix, &mut scope);
     }
     let outputs = fields.get("outputs").map(|at| outputs(reader, at, stage)).unwrap_or_default();
+    let condition = condition(reader, fields.get("if"), Site::Work, &scope);
+    let steps = steps(reader, &fields, &scope);
+    if let Some(matrix) = &matrix {
+        reader.affords(&at, expressions, matrix.combinations.len());
+    }
     Some(Job {
         name: name.unwrap_or_default(),
         runs_on: fields
             .get("runs_on")
             .map(|at| labels(reader, at, matrix.as_ref(), &scope))
             .unwrap_or_default(),
-        condition: condition(reader, fields.get("if"), Site::Work, &scope),
+        condition,
         variables,
         timeout_ms: reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS),
         retry: fields.get("retry").map(|at| retry(reader, at)).unwrap_or_default(),
@@ -153,7 +159,7 @@ fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> O
         continue_on_error: fields.flag(reader, "continue_on_error", false),
         enabled: fields.flag(reader, "enabled", true),
         outputs,
-        steps: steps(reader, &fields, &scope),
+        steps,
     })
 }
 
@@ -167,7 +173,11 @@ fn name(reader: &mut Reader<'_>, at: &At<'_>, matrix: Option<&Matrix>, scope: &S
     const WHAT: &str = "a job's name";
     let text = reader.text(at, WHAT)?;
     let Some(matrix) = matrix.filter(|_| has_expressions(text)) else { return reader.name(at, WHAT) };
+    let before = reader.expressions;
     template(reader, at, Site::Label, scope);
+    if !reader.affords(at, before, matrix.combinations.len()) {
+        return None;
+    }
     for combination in &matrix.combinations {
         // What can't be filled in is told already.
         let Ok(name) = fill(text, &values(combination)) else { return None };
@@ -255,7 +265,7 @@ fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec
                 let message = format!("a step with the id `{id}` is here already");
                 reader.error(&at, code::DUPLICATE_NAME, message).hint("call one of them something else");
             }
-            scope.steps.to_mut().insert(id.clone(), StepFact::default());
+            scope.steps.to_mut().insert(id.clone(), StepFact { exit_code: Some(0), ..StepFact::default() });
         }
         steps.push(step);
     }
@@ -266,12 +276,13 @@ fn labels(reader: &mut Reader<'_>, at: At<'_>, matrix: Option<&Matrix>, scope: &
     let hint = "write a label or a list, such as `[linux, gpu]`";
     let mut labels: Vec<String> = vec![];
     for (at, label) in reader.words(&at, "`runs_on`", MAX_LABELS, hint) {
-        let before = reader.out.count();
+        let (before, expressions) = (reader.out.count(), reader.expressions);
         let wrong = match matrix.filter(|_| has_expressions(label)) {
             Some(matrix) => {
                 template(reader, &at, Site::Label, scope);
                 // What can't be filled in is no label, and is told already.
-                if reader.out.count() > before {
+                let affords = reader.affords(&at, expressions, matrix.combinations.len());
+                if !affords || reader.out.count() > before {
                     continue;
                 }
                 let filled = matrix.combinations.iter().filter_map(|one| fill(label, &values(one)).ok());
@@ -348,8 +359,9 @@ fn unique_names(reader: &mut Reader<'_>, jobs: &[(At<'_>, Job)]) {
     let mut seen: BTreeMap<String, Span> = BTreeMap::new();
     let mut outputs: BTreeMap<&str, Span> = BTreeMap::new();
     for (at, job) in jobs.iter().filter(|(_, job)| !job.name.is_empty()) {
-        // What can't be filled in is told already.
-        let names = names(job).unwrap_or_default();
+        // What can't be filled in is told already. Jobs of a matrix have the name that is written in common.
+        let mut names = names(job).unwrap_or_default();
+        names.extend(job.matrix.as_ref().map(|_| job.name.clone()));
         match names.iter().find_map(|name| Some((name, seen.get(name)?))) {
             Some((name, first)) => reader.duplicate(at, "a job", name, *first),
             None => seen.extend(names.into_iter().map(|name| (name, at.node.span))),

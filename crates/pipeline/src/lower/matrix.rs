@@ -3,12 +3,12 @@
 //! `exclude` and `include` mean what GitHub Actions documents for them: what is excluded goes first; what is included
 //! is added to every combination whose own values it leaves as they are, and is one of its own if there is none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::{At, Fields, Path, Reader};
 use crate::definition::Matrix;
 use crate::diagnostic::code;
-use crate::limits::{MAX_COMBINATIONS, MAX_MATRIX_VALUE_BYTES, MAX_NAME_CHARS};
+use crate::limits::{MAX_AXES, MAX_COMBINATIONS, MAX_MATRIX_VALUE_BYTES, MAX_NAME_CHARS};
 use crate::matrix::{Combination, variable_name};
 use crate::suggest::nearest;
 use crate::tree::{Key, Node, Span, Value, segment, shown};
@@ -16,7 +16,7 @@ use crate::tree::{Key, Node, Span, Value, segment, shown};
 const HINT: &str = "write `matrix: { node: [18, 20] }`";
 const SETTINGS: [&str; 4] = ["include", "exclude", "max_parallel", "fail_fast"];
 /// Before `exclude` takes any out: what is written out only to be dropped.
-const MAX_PRODUCT: usize = 16 * MAX_COMBINATIONS;
+const MAX_PRODUCT: usize = 4 * MAX_COMBINATIONS;
 
 pub(super) fn matrix(reader: &mut Reader<'_>, at: At<'_>) -> Option<Matrix> {
     let Some(fields) = Fields::of(at) else {
@@ -31,23 +31,55 @@ pub(super) fn matrix(reader: &mut Reader<'_>, at: At<'_>) -> Option<Matrix> {
         .get("max_parallel")
         .and_then(|at| reader.count(&at, "`max_parallel`", 1, MAX_COMBINATIONS as u32));
     let fail_fast = fields.get("fail_fast").and_then(|at| reader.flag(&at, "`fail_fast`")).unwrap_or(false);
+    check_names(reader, &at, &axes, &included)?;
     let mut combinations = product(reader, &at, &axes)?;
     exclude(reader, &axes, &mut combinations, &excluded);
     include(reader, &axes, &mut combinations, &included);
-    check_variables(reader, &at, &combinations);
+    check_count(reader, &at, &axes, &mut combinations);
+    (!combinations.is_empty()).then_some(Matrix { combinations, max_parallel, fail_fast })
+}
+
+fn check_count(reader: &mut Reader<'_>, at: &At<'_>, axes: &[Axis<'_>], combinations: &mut Vec<Combination>) {
     let written = at.entries().unwrap_or_default().iter().filter(|(key, _)| is_axis(&key.text)).count();
+    // Where an axis is missing, it is told already what is wrong with it.
     if combinations.is_empty() && axes.len() == written {
         let message = "the matrix has no combination, so that there is no job";
-        reader.error(&at, code::MISSING_FIELD, message).hint(HINT);
+        reader.error(at, code::MISSING_FIELD, message).hint(HINT);
     } else if combinations.len() > MAX_COMBINATIONS {
         let message = format!(
             "a matrix can have at most {MAX_COMBINATIONS} combinations, and these are {}",
             combinations.len()
         );
-        reader.error(&at, code::LIMIT, message).hint("take some out by `exclude`, or split the job");
+        reader.error(at, code::LIMIT, message).hint("take some out by `exclude`, or split the job");
         combinations.truncate(MAX_COMBINATIONS);
     }
-    (!combinations.is_empty()).then_some(Matrix { combinations, max_parallel, fail_fast })
+}
+
+/// The names of all values are few, and each has a variable of its own.
+fn check_names(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    axes: &[Axis<'_>],
+    included: &[Entry<'_>],
+) -> Option<()> {
+    let added = included.iter().flat_map(|entry| entry.values.iter().map(|(key, _)| key.text.as_str()));
+    let names: BTreeSet<&str> = axes.iter().map(|axis| axis.name).chain(added).collect();
+    if names.len() > MAX_AXES {
+        let message =
+            format!("a matrix can have values of at most {MAX_AXES} names, and these are {}", names.len());
+        reader.error(at, code::LIMIT, message).hint("set what belongs together as a variable of the job");
+        return None;
+    }
+    let mut variables: BTreeMap<String, &str> = BTreeMap::new();
+    for name in names {
+        let variable = variable_name(name);
+        if let Some(other) = variables.get(&variable) {
+            let message = format!("`{other}` and `{name}` would both be the variable `{variable}`");
+            reader.error(at, code::DUPLICATE_NAME, message).hint("call one of them something else");
+        }
+        variables.insert(variable, name);
+    }
+    Some(())
 }
 
 struct Axis<'t> {
@@ -81,7 +113,7 @@ fn axes<'t>(reader: &mut Reader<'_>, at: &At<'t>) -> Vec<Axis<'t>> {
         };
         if !instead.is_empty() {
             let message = format!("`matrix` has no `{}`", key.text);
-            let pointer = Path::Field(&at.path, &key.text).to_string();
+            let pointer = Path::Field(&at.path, &key.text).pointer();
             reader
                 .out
                 .error(key.span, pointer, code::UNKNOWN_FIELD, message)
@@ -112,7 +144,7 @@ fn check_axis(reader: &mut Reader<'_>, key: &Key, path: &Path<'_>) -> bool {
         let message = format!("`{}` can't be an axis of a matrix", shown(name));
         reader
             .out
-            .error(key.span, path.to_string(), code::BAD_NAME, message)
+            .error(key.span, path.pointer(), code::BAD_NAME, message)
             .hint("use letters, digits, `_` and `-`, not beginning with a digit");
     }
     fine
@@ -120,8 +152,8 @@ fn check_axis(reader: &mut Reader<'_>, key: &Key, path: &Path<'_>) -> bool {
 
 fn axis_values<'t>(reader: &mut Reader<'_>, node: &'t Node, path: Path<'_>, name: &str) -> Vec<&'t str> {
     let at = &At { node, path };
-    let what = format!("`{name}`");
-    let hint = format!("write `{name}: [a, b]`");
+    let what = format!("`{}`", shown(name));
+    let hint = format!("write `{}: [a, b]`", shown(name));
     let Value::List(items) = &node.value else {
         reader.wrong_type(at, &what, "a list of values").hint(hint);
         return vec![];
@@ -181,13 +213,13 @@ fn entries<'t>(reader: &mut Reader<'_>, at: &At<'t>, what: &str) -> Vec<Entry<'t
             continue;
         };
         let mut values = vec![];
-        for (key, node) in members {
+        for (key, node) in members.iter().take(MAX_AXES + 1) {
             let path = Path::Field(&item.path, &key.text);
             let fine = check_axis(reader, key, &path);
             let value = value(reader, &At { node, path }, &format!("`{}`", shown(&key.text)));
             values.extend(value.filter(|()| fine).and(text(node)).map(|value| (key, value)));
         }
-        entries.push(Entry { span: node.span, pointer: item.path.to_string(), values });
+        entries.push(Entry { span: node.span, pointer: item.path.pointer(), values });
     }
     entries
 }
@@ -243,9 +275,10 @@ fn exclude(
             reader.out.error(key.span, pointer, code::UNKNOWN_NAME, message).hint(hint);
         }
         let before = combinations.len();
-        combinations.retain(|combination| {
-            !entry.values.iter().all(|(key, value)| get(combination, &key.text) == Some(*value))
-        });
+        let fits = |combination: &Combination| {
+            entry.values.iter().all(|(key, value)| get(combination, &key.text) == Some(*value))
+        };
+        combinations.retain(|combination| !fits(combination));
         if known && !entry.values.is_empty() && combinations.len() == before {
             let message = "this takes no combination out".to_owned();
             reader
@@ -316,22 +349,4 @@ fn put(combination: &mut Combination, name: &str, value: &str) -> bool {
         None => combination.push((name.to_owned(), value.to_owned())),
     }
     true
-}
-
-/// Each axis has a variable of its own.
-fn check_variables(reader: &mut Reader<'_>, at: &At<'_>, combinations: &[Combination]) {
-    let mut names: BTreeMap<String, &str> = BTreeMap::new();
-    for (axis, _) in combinations.iter().flatten() {
-        let name = variable_name(axis);
-        match names.get(&name) {
-            Some(other) if *other != axis => {
-                let message = format!("`{other}` and `{axis}` would both be the variable `{name}`");
-                reader.error(at, code::DUPLICATE_NAME, message).hint("call one of them something else");
-                return;
-            }
-            _ => {
-                names.insert(name, axis);
-            }
-        }
-    }
 }

@@ -189,7 +189,10 @@ fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Definition> {
     let (max_concurrent, concurrency) = concurrency::concurrency(reader, &fields, &scope);
     let priority = job::priority(reader, &fields).unwrap_or_default();
     let stages = stages(reader, &fields, &scope);
-    let then = fields.get("then").map(|at| then::successors(reader, at, &scope)).unwrap_or_default();
+    let then = fields
+        .get("then")
+        .map(|at| then::successors(reader, at, &scope, name.as_deref()))
+        .unwrap_or_default();
     let definition = Definition {
         name,
         triggers,

@@ -151,7 +151,7 @@ fn select(triggers: &mut Triggers, event: &str) -> bool {
 
 fn refuse_event(reader: &mut Reader<'_>, key: &Key, at: &At<'_>) {
     let event = key.text.as_str();
-    let pointer = at.path.to_string();
+    let pointer = at.path.pointer();
     if let Some((_, instead)) = ON.later.iter().find(|(later, _)| *later == event) {
         let message = format!("`{event}` is not supported yet in `on`");
         reader.out.error(key.span, pointer, code::NOT_SUPPORTED_YET, message).hint(*instead);

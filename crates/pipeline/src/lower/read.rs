@@ -2,14 +2,14 @@
 //!
 //! Every reader gives the value, or says what is wrong and gives None; the caller goes on with the rest either way.
 
-use std::fmt::{self, Display};
+use std::fmt::Write as _;
 
 use super::usage::Usage;
 use crate::diagnostic::{Diagnostics, Hint, code};
 use crate::duration::{parse_ms, write_ms};
-use crate::limits::{MAX_NAME_CHARS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS};
+use crate::limits::{MAX_EXPRESSIONS_WRITTEN_OUT, MAX_NAME_CHARS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS};
 use crate::suggest::nearest;
-use crate::tree::{Key, Node, Scalar, Span, Value, segment, shown};
+use crate::tree::{Key, Node, Scalar, Span, Value, shown, write_segment};
 
 /// The way from the root to a node; spelled out only when something is wrong there.
 #[derive(Clone, Copy)]
@@ -19,12 +19,25 @@ pub(super) enum Path<'p> {
     Item(&'p Path<'p>, usize),
 }
 
-impl Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Path<'_> {
+    /// As a JSON pointer. Every expression is told where it is, so that this is done often.
+    pub fn pointer(&self) -> String {
+        let mut pointer = String::with_capacity(64);
+        self.write(&mut pointer);
+        pointer
+    }
+
+    fn write(&self, pointer: &mut String) {
         match self {
-            Self::Root => Ok(()),
-            Self::Field(parent, name) => write!(f, "{parent}{}", segment(name)),
-            Self::Item(parent, index) => write!(f, "{parent}/{index}"),
+            Self::Root => {}
+            Self::Field(parent, name) => {
+                parent.write(pointer);
+                write_segment(name, pointer);
+            }
+            Self::Item(parent, index) => {
+                parent.write(pointer);
+                let _ = write!(pointer, "/{index}");
+            }
         }
     }
 }
@@ -73,6 +86,8 @@ pub(super) struct Reader<'s> {
     pub out: Diagnostics,
     /// So far.
     pub expressions: usize,
+    /// Those of jobs with a matrix, so far, as often as they are answered.
+    written_out: usize,
     /// What is set and what is used.
     pub usage: Usage,
 }
@@ -115,7 +130,7 @@ impl<'t> Fields<'t> {
     }
 
     pub fn pointer(&self, name: &str) -> String {
-        Path::Field(&self.at.path, name).to_string()
+        Path::Field(&self.at.path, name).pointer()
     }
 
     pub fn key(&self, name: &str) -> Option<&Key> {
@@ -134,7 +149,7 @@ impl<'t> Fields<'t> {
         if found.is_none() {
             let span = self.key(name).map_or(self.at.node.span, |key| key.span);
             let message = format!("{} needs `{name}`", shape.what);
-            reader.out.error(span, self.at.path.to_string(), code::MISSING_FIELD, message).hint(hint);
+            reader.out.error(span, self.at.path.pointer(), code::MISSING_FIELD, message).hint(hint);
         }
         found
     }
@@ -152,17 +167,17 @@ impl<'t> At<'t> {
 
 impl<'s> Reader<'s> {
     pub fn new(source: &'s str, out: Diagnostics) -> Self {
-        Self { source, out, expressions: 0, usage: Usage::default() }
+        Self { source, out, expressions: 0, written_out: 0, usage: Usage::default() }
     }
 }
 
 impl Reader<'_> {
     pub fn warn(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
-        self.out.warn(at.node.span, at.path.to_string(), code, message.into())
+        self.out.warn(at.node.span, at.path.pointer(), code, message.into())
     }
 
     pub fn error(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
-        self.out.error(at.node.span, at.path.to_string(), code, message.into())
+        self.out.error(at.node.span, at.path.pointer(), code, message.into())
     }
 
     pub fn wrong_type(&mut self, at: &At<'_>, what: &str, wanted: &str) -> Hint<'_> {
@@ -172,7 +187,7 @@ impl Reader<'_> {
 
     pub fn refuse_field(&mut self, key: &Key, parent: &Path<'_>, shape: &Shape) {
         let name = key.text.as_str();
-        let pointer = Path::Field(parent, name).to_string();
+        let pointer = Path::Field(parent, name).pointer();
         if let Some((_, instead)) = shape.later.iter().find(|(later, _)| *later == name) {
             let message = format!("`{name}` is not supported yet in {}", shape.what);
             self.out.error(key.span, pointer, code::NOT_SUPPORTED_YET, message).hint(*instead);
@@ -386,8 +401,24 @@ impl Reader<'_> {
     /// A name that is a key of a mapping.
     pub fn key_name(&mut self, key: &Key, path: &Path<'_>, what: &str) -> Option<String> {
         let Some(message) = objection(&key.text, what) else { return Some(key.text.clone()) };
-        self.out.error(key.span, path.to_string(), code::BAD_NAME, message).hint(NAME_HINT);
+        self.out.error(key.span, path.pointer(), code::BAD_NAME, message).hint(NAME_HINT);
         None
+    }
+
+    /// Whether what was read since there were `before` expressions may be answered for each of `jobs`.
+    pub fn affords(&mut self, at: &At<'_>, before: usize, jobs: usize) -> bool {
+        let added = self.expressions.saturating_sub(before).saturating_mul(jobs);
+        let told = self.written_out > MAX_EXPRESSIONS_WRITTEN_OUT;
+        self.written_out = self.written_out.saturating_add(added);
+        let affords = self.written_out <= MAX_EXPRESSIONS_WRITTEN_OUT;
+        if !affords && !told {
+            let message = format!(
+                "with every job of its matrices written out, a pipeline can hold at most {MAX_EXPRESSIONS_WRITTEN_OUT} expressions"
+            );
+            self.error(at, code::LIMIT, message)
+                .hint("use the variables that a matrix sets, such as `$MATRIX_OS`");
+        }
+        affords
     }
 
     /// A second use of a name.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::input::objection_to;
 use super::read::{At, Fields, Path, Reader, Shape};
+use crate::cron::{BadCron, Cron};
 use crate::definition::Input;
 use crate::diagnostic::code;
 use crate::limits::{MAX_PATH_CHARS, MAX_SCHEDULES, MAX_VALUE_BYTES, MAX_VARIABLES};
-use crate::schedule::{BadCron, check_cron, time_zone};
+use crate::schedule::time_zone;
 use crate::suggest::nearest;
 use crate::tree::{Key, Node, shown};
 use crate::trigger::Schedule;
@@ -68,7 +69,7 @@ fn schedule(reader: &mut Reader<'_>, at: At<'_>, inputs: &[Input]) -> Option<Sch
 
 fn cron_expression(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
     let text = reader.literal(at, "`cron`")?;
-    let Err(error) = check_cron(text) else {
+    let Err(error) = Cron::parse(text) else {
         return Some(text.split_whitespace().collect::<Vec<_>>().join(" "));
     };
     let hint = match (&error, text.trim()) {
@@ -78,6 +79,12 @@ fn cron_expression(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
         (_, "@daily" | "@midnight") => "write `0 0 * * *`",
         (_, "@hourly") => "write `0 * * * *`",
         (BadCron::Fields(6 | 7), _) => "leave seconds and years out: `30 3 * * 1-5`",
+        (BadCron::Field { .. }, _) if text.contains(['L', 'W', '#', '?']) => {
+            "`L`, `W`, `#` and `?` are not known here; let a step ask for the date"
+        }
+        (BadCron::Field { text, .. }, _) if text.contains('/') => {
+            "write the whole range before `/`: `*/15` or `5-59/15`"
+        }
         (BadCron::Never, _) => "compare the day of the month with the month",
         _ => "write it like `30 3 * * 1-5`: at half past three, Monday to Friday",
     };
@@ -139,7 +146,7 @@ fn parameter(
     if let Some(message) = objection_to(&key.text) {
         reader
             .out
-            .error(key.span, at.path.to_string(), code::BAD_NAME, message)
+            .error(key.span, at.path.pointer(), code::BAD_NAME, message)
             .hint("set it as a variable of the pipeline");
         return None;
     }
@@ -151,7 +158,7 @@ fn parameter(
             None => format!("the inputs are {}", known().collect::<Vec<_>>().join(", ")),
         };
         let message = format!("there is no input `{}`", shown(&key.text));
-        reader.out.error(key.span, at.path.to_string(), code::UNKNOWN_INPUT, message).hint(hint);
+        reader.out.error(key.span, at.path.pointer(), code::UNKNOWN_INPUT, message).hint(hint);
         return None;
     }
     let text = reader.literal(&at, "a value")?;

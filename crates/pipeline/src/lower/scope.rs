@@ -8,6 +8,7 @@ use penstock_domain::{StageType, WorkStatus};
 
 use crate::definition::{Input, InputKind};
 use crate::expression::names::{Offered, Site, StageOffer};
+use crate::expression::uses::Uses;
 use crate::expression::{ExpressionError, Facts, Known, StepFact, rehearse, sample};
 use crate::limits::{MAX_JOBS, MAX_OUTPUTS, MAX_STAGES};
 use crate::plan::{Outputs, RunContext, Scalar};
@@ -31,8 +32,8 @@ pub(super) struct File {
 #[derive(Clone)]
 pub(super) struct Scope<'a> {
     pub file: &'a File,
-    /// What has ended by then; None where that differs from one use to the next.
-    pub awaited: Option<&'a BTreeSet<String>>,
+    /// The stage that it is in; None where what has ended by then differs from one use to the next.
+    pub stage: Option<&'a str>,
     pub variables: Cow<'a, BTreeMap<String, String>>,
     /// Variables that are filled in only while the execution runs.
     pub late: Cow<'a, BTreeSet<String>>,
@@ -67,14 +68,10 @@ impl File {
         }
     }
 
-    pub fn stage(&self, name: &str) -> Option<&StageOffer> {
-        self.stages.get(name)
-    }
-
     pub fn scope(&self) -> Scope<'_> {
         Scope {
             file: self,
-            awaited: None,
+            stage: None,
             variables: Cow::Owned(BTreeMap::new()),
             late: Cow::Owned(BTreeSet::new()),
             matrix: None,
@@ -87,7 +84,7 @@ impl Scope<'_> {
     pub fn within(&self) -> Scope<'_> {
         Scope {
             file: self.file,
-            awaited: self.awaited,
+            stage: self.stage,
             variables: Cow::Borrowed(&self.variables),
             late: Cow::Borrowed(&self.late),
             matrix: self.matrix.as_ref().map(|matrix| Cow::Borrowed(&**matrix)),
@@ -111,7 +108,7 @@ impl Scope<'_> {
         Offered {
             stages: &self.file.stages,
             any_stage: self.file.any_stage,
-            awaited: self.awaited,
+            stage: self.stage,
             variables: &self.variables,
             late: &self.late,
             inputs: &self.file.inputs,
@@ -121,7 +118,12 @@ impl Scope<'_> {
     }
 
     /// Answers for values that never were.
-    pub fn rehearse(&self, expression: &IdedExpr, site: Site) -> Result<(), ExpressionError> {
+    pub fn rehearse(
+        &self,
+        expression: &IdedExpr,
+        uses: &Uses<'_>,
+        site: Site,
+    ) -> Result<(), ExpressionError> {
         let File { run, statuses, outputs, nothing, .. } = self.file;
         let matrix = self.matrix.as_deref().unwrap_or(nothing);
         let variables = self.variables.as_ref();
@@ -137,7 +139,12 @@ impl Scope<'_> {
         };
         let runs = matches!(site, Site::Work | Site::Step | Site::Value);
         let steps = (site == Site::Step).then_some(self.steps.as_ref());
-        rehearse(expression, site, &Known { run, variables, matrix, facts: runs.then_some(&facts), steps })
+        rehearse(
+            expression,
+            uses,
+            site,
+            &Known { run, variables, matrix, facts: runs.then_some(&facts), steps },
+        )
     }
 }
 
@@ -149,19 +156,10 @@ fn offers(root: &Node) -> BTreeMap<String, StageOffer> {
         .take(MAX_STAGES)
         .filter_map(|stage| Some((member(stage, "name").and_then(text)?, sketch(stage))))
         .collect();
-    let before = |name: &str| {
-        let mut before = BTreeSet::new();
-        let mut open = sketches.get(name).map(|sketch| awaited_by(sketch, &sketches)).unwrap_or_default();
-        while let Some(next) = open.pop() {
-            if let Some(sketch) = sketches.get(next).filter(|_| before.insert(next.to_owned())) {
-                open.extend(awaited_by(sketch, &sketches));
-            }
-        }
-        before
-    };
     let offer = |(name, sketch): (&&str, &Sketch<'_>)| {
         let outputs = sketch.outputs.iter().map(|output| (*output).to_owned()).collect();
-        ((*name).to_owned(), StageOffer { outputs, before: before(name), off: sketch.off })
+        let depends_on = awaited_by(sketch, &sketches).into_iter().map(str::to_owned).collect();
+        ((*name).to_owned(), StageOffer { outputs, depends_on, off: sketch.off })
     };
     sketches.iter().map(offer).collect()
 }

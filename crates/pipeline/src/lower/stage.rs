@@ -10,10 +10,12 @@ use super::scope::Scope;
 use super::text::condition;
 use super::usage::Level;
 use super::{deploy, gate};
-use crate::definition::{Job, Stage};
+use crate::definition::{Condition, Job, Stage};
 use crate::diagnostic::code;
 use crate::expression::names::Site;
+use crate::expression::syntax;
 use crate::limits::{MAX_JOBS, MAX_STAGES};
+use crate::planner::despite_failure;
 use crate::suggest::nearest;
 use crate::tree::{Span, Value, shown};
 
@@ -87,9 +89,8 @@ pub(super) fn stage(
     let given = fields.get("type").and_then(|at| stage_type(reader, at));
     let dependencies = fields.get("depends_on").map(|at| dependencies(reader, at)).unwrap_or_default();
     let always = given == Some(StageType::Cleanup);
-    let file = scope.file;
     let mut scope = scope.within();
-    scope.awaited = file.stage(&name).map(|offer| &offer.before);
+    scope.stage = Some(&name);
     let variables = level_variables(reader, &fields, &mut scope, Level::Stage);
     let gates = fields.get("gates").map(|at| gate::gates(reader, at)).unwrap_or_default();
     let deploy = fields.get("deploy").and_then(|at| deploy::deploy(reader, at, &scope));
@@ -108,8 +109,26 @@ pub(super) fn stage(
         jobs: jobs(reader, &fields, &scope, &name, jobs_so_far),
         name,
     };
+    if always {
+        check_despite_failure(reader, &stage);
+    }
     let span = fields.get("name").map_or(at.node.span, |at| at.node.span);
-    Some(Lowered { stage, span, pointer: at.path.to_string(), dependencies })
+    Some(Lowered { stage, span, pointer: at.path.pointer(), dependencies })
+}
+
+/// What cleans up asks a little more than is written, which has to be an expression, too.
+fn check_despite_failure(reader: &mut Reader<'_>, stage: &Stage) {
+    let conditions = stage.condition.iter().chain(stage.jobs.iter().filter_map(|job| job.condition.as_ref()));
+    for Condition { expression, place } in conditions {
+        if syntax::parse(expression).is_ok() && syntax::parse(&despite_failure(expression)).is_err() {
+            let span = Span { line: place.line, column: place.column, length: 1 };
+            let message = "this condition is too long or too deep for a stage that cleans up".to_owned();
+            reader
+                .out
+                .error(span, place.pointer.clone(), code::LIMIT, message)
+                .hint("split it with variables");
+        }
+    }
 }
 
 /// A stage checks what was built, or deploys it; and what it is called fits what it does.
@@ -192,13 +211,10 @@ fn dependencies(reader: &mut Reader<'_>, at: At<'_>) -> Vec<(String, Span, Strin
     for (at, name) in reader.words(&at, "`depends_on`", MAX_STAGES, "write a stage's name or a list of them")
     {
         if seen.insert(name) {
-            names.push((name.to_owned(), at.node.span, at.path.to_string()));
+            names.push((name.to_owned(), at.node.span, at.path.pointer()));
         } else {
             let message = format!("`{}` is in `depends_on` twice", shown(name));
-            reader
-                .out
-                .warn(at.node.span, at.path.to_string(), code::REDUNDANT, message)
-                .hint("once is enough");
+            reader.out.warn(at.node.span, at.path.pointer(), code::REDUNDANT, message).hint("once is enough");
         }
     }
     names

@@ -239,7 +239,7 @@ fn with(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Vec<Variable>
         let at = At { node, path: Path::Field(&at.path, &key.text) };
         if !is_identifier(&key.text) {
             let message = format!("`{}` can't be an input of an action", shown(&key.text));
-            reader.out.error(key.span, at.path.to_string(), code::BAD_NAME, message).hint(IDENTIFIER_HINT);
+            reader.out.error(key.span, at.path.pointer(), code::BAD_NAME, message).hint(IDENTIFIER_HINT);
             continue;
         }
         let value = if node.is_null() { Some(Template::default()) } else { given(reader, &at, scope) };

@@ -36,7 +36,7 @@ pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut
         let at = At { node, path: Path::Field(&at.path, &key.text) };
         let value = value(reader, &at, scope);
         if let Err(message) = check_variable_name(&key.text) {
-            reader.out.error(key.span, at.path.to_string(), code::BAD_NAME, message).done();
+            reader.out.error(key.span, at.path.pointer(), code::BAD_NAME, message).done();
             continue;
         }
         let Some(value) = value else {
@@ -65,7 +65,7 @@ pub(super) fn parameters(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>)
     for (key, node) in entries.iter().take(MAX_VARIABLES) {
         let at = At { node, path: Path::Field(&at.path, &key.text) };
         if let Some(message) = objection_to_input(&key.text) {
-            reader.out.error(key.span, at.path.to_string(), code::BAD_NAME, message).done();
+            reader.out.error(key.span, at.path.pointer(), code::BAD_NAME, message).done();
             continue;
         }
         parameters.extend(value(reader, &at, scope).map(|value| Variable { name: key.text.clone(), value }));
@@ -127,13 +127,13 @@ pub(super) fn template(reader: &mut Reader<'_>, at: &At<'_>, site: Site, scope: 
                 let message = "`${{` is never closed".to_owned();
                 reader
                     .out
-                    .error(span, at.path.to_string(), code::EXPRESSION_SYNTAX, message)
+                    .error(span, at.path.pointer(), code::EXPRESSION_SYNTAX, message)
                     .hint("end it with `}}`; for the three characters themselves write `${{ \"${{\" }}`");
             }
             Piece::TooMany { offset } => {
                 let span = locator.span(offset, 3);
                 let message = format!("a text can hold at most {MAX_EXPRESSIONS_IN_TEXT} expressions");
-                reader.out.error(span, at.path.to_string(), code::LIMIT, message).hint("split it");
+                reader.out.error(span, at.path.pointer(), code::LIMIT, message).hint("split it");
             }
         }
     }
@@ -182,7 +182,7 @@ fn check(
     for finding in findings {
         let Finding { severity, code, offset: within, chars, message, hint } = finding;
         let span = locator.span(offset + within, chars);
-        let pointer = at.path.to_string();
+        let pointer = at.path.pointer();
         match severity {
             Severity::Error => reader.out.error(span, pointer, code, message).hint_if_any(hint),
             Severity::Warning => reader.out.warn(span, pointer, code, message).hint_if_any(hint),
@@ -215,7 +215,7 @@ fn findings(reader: &mut Reader<'_>, source: &str, site: Site, scope: &Scope<'_>
     reader.usage.expression(&uses);
     let mut findings = names::check(&uses, &words, site, &scope.offered());
     if findings.iter().all(|finding| finding.severity == Severity::Warning) {
-        findings.extend(scope.rehearse(&expression, site).err().map(broken));
+        findings.extend(scope.rehearse(&expression, &uses, site).err().map(broken));
     }
     (findings, Asks::of(&uses))
 }
@@ -225,7 +225,7 @@ fn leading_blanks(text: &str) -> usize {
 }
 
 fn place(at: &At<'_>, span: Span) -> Place {
-    Place { pointer: at.path.to_string(), line: span.line, column: span.column }
+    Place { pointer: at.path.pointer(), line: span.line, column: span.column }
 }
 
 /// Finds the place in the file of a byte of a scalar's value, through quotes, indentation and folding.

@@ -26,10 +26,26 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-pub(super) fn successors(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Vec<Successor> {
+/// `own` is the name of the pipeline that they follow.
+pub(super) fn successors(
+    reader: &mut Reader<'_>,
+    at: At<'_>,
+    scope: &Scope<'_>,
+    own: Option<&str>,
+) -> Vec<Successor> {
     const HINT: &str = "write `then: [{ pipeline: deploy }]`";
-    let items = reader.items(&at, "`then`", MAX_SUCCESSORS, HINT);
-    items.into_iter().filter_map(|at| successor(reader, at, scope)).collect()
+    let mut successors = vec![];
+    for at in reader.items(&at, "`then`", MAX_SUCCESSORS, HINT) {
+        let Some(successor) = successor(reader, at, scope) else { continue };
+        if own == Some(&successor.pipeline) {
+            let message = format!("`{}` would follow itself without end", successor.pipeline);
+            reader
+                .error(&at, code::CONFLICT, message)
+                .hint("let the clock start it again: `on: { schedule: … }`");
+        }
+        successors.push(successor);
+    }
+    successors
 }
 
 fn successor(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Option<Successor> {

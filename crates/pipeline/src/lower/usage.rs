@@ -2,6 +2,7 @@
 //! without the file saying so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::read::{Path, Reader};
 use crate::definition::{Action, Definition, Job, Variable};
@@ -23,9 +24,9 @@ pub(super) enum Level {
 #[derive(Default)]
 pub(super) struct Usage {
     /// What is set around the place that is being read, level by level.
-    around: Vec<Vec<Setting>>,
+    around: Vec<Vec<Rc<Setting>>>,
     /// Everything that is set.
-    settings: Vec<Setting>,
+    settings: Vec<Rc<Setting>>,
     inputs: BTreeSet<String>,
     asked_inputs: BTreeSet<String>,
     all_inputs: bool,
@@ -37,7 +38,6 @@ pub(super) struct Usage {
     unseen: bool,
 }
 
-#[derive(Clone)]
 struct Setting {
     name: String,
     /// As written; None where it differs from job to job.
@@ -73,43 +73,44 @@ impl Usage {
         let shadowed = outer.iter().rev().flatten().find(|other| other.name == name);
         if self.inputs.contains(name) {
             let message = format!("the input `{name}` goes before this variable");
-            out.warn(span, path.to_string(), code::SHADOWED, message).hint("call one of them something else");
+            out.warn(span, path.pointer(), code::SHADOWED, message).hint("call one of them something else");
         } else if let Some(other) = shadowed.filter(|other| other.text.as_ref() != Some(&text)) {
             let message = match other.text {
                 Some(_) => format!("`{name}` is set to something else on line {}", other.span.line),
                 None => format!("`{name}` is set by the job's `matrix` on line {}", other.span.line),
             };
-            out.warn(span, path.to_string(), code::SHADOWED, message)
+            out.warn(span, path.pointer(), code::SHADOWED, message)
                 .hint("call it something else, unless this is meant to replace it here");
         }
-        let setting = Setting { name: name.to_owned(), text: Some(text), span, pointer: path.to_string() };
+        let setting =
+            Rc::new(Setting { name: name.to_owned(), text: Some(text), span, pointer: path.pointer() });
         if !self.unseen {
-            self.settings.push(setting.clone());
+            self.settings.push(Rc::clone(&setting));
         }
-        self.around.last_mut().into_iter().for_each(|level| level.push(setting.clone()));
+        self.around.last_mut().into_iter().for_each(|level| level.push(Rc::clone(&setting)));
     }
 
     /// The matrix of a job sets a variable.
     pub fn set_by_matrix(&mut self, name: &str, span: Span, path: &Path<'_>, out: &mut Diagnostics) {
-        let by_hand = |other: &&Setting| other.name == name && other.text.is_some();
+        let by_hand = |other: &&Rc<Setting>| other.name == name && other.text.is_some();
         if let Some(other) = self.around.iter().flatten().find(by_hand) {
             let message = format!("the matrix sets `{name}`, which is set on line {}, too", other.span.line);
-            out.warn(span, path.to_string(), code::SHADOWED, message).hint("call one of them something else");
+            out.warn(span, path.pointer(), code::SHADOWED, message).hint("call one of them something else");
         } else if self.inputs.contains(name) {
             let message = format!("the input `{name}` goes before what the matrix sets");
-            out.warn(span, path.to_string(), code::SHADOWED, message).hint("call one of them something else");
+            out.warn(span, path.pointer(), code::SHADOWED, message).hint("call one of them something else");
         }
-        let setting = Setting { name: name.to_owned(), text: None, span, pointer: path.to_string() };
-        self.around.last_mut().into_iter().for_each(|level| level.push(setting.clone()));
+        let setting = Rc::new(Setting { name: name.to_owned(), text: None, span, pointer: path.pointer() });
+        self.around.last_mut().into_iter().for_each(|level| level.push(Rc::clone(&setting)));
     }
 
     pub fn declare_input(&mut self, name: &str, span: Span, path: &Path<'_>) {
         self.inputs.insert(name.to_owned());
-        self.declared_inputs.push((name.to_owned(), span, path.to_string()));
+        self.declared_inputs.push((name.to_owned(), span, path.pointer()));
     }
 
     pub fn declare_output(&mut self, stage: &str, output: &str, span: Span, path: &Path<'_>) {
-        let (stage, output, pointer) = (stage.to_owned(), output.to_owned(), path.to_string());
+        let (stage, output, pointer) = (stage.to_owned(), output.to_owned(), path.pointer());
         self.declared_outputs.push(Declared { stage, output, span, pointer });
     }
 

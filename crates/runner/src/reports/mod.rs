@@ -140,7 +140,7 @@ impl Uploads<'_> {
             }
             Err(CallError::Refused { status: 409, .. }) => After::Again(Duration::ZERO),
             // What is no longer this runner's work, the next heartbeat says too.
-            Err(CallError::Refused { status, code, detail }) => {
+            Err(CallError::Refused { status, code, detail, .. }) => {
                 self.say(&format!("The report `{path}` was not taken ({status} {code}): {detail}"));
                 After::Taken(false)
             }
@@ -235,6 +235,8 @@ mod tests {
             steps: vec![],
             secrets: [("KEY".to_owned(), "hunter2".to_owned())].into(),
             reports: vec![ReportRequest { format: "junit".into(), path: path.into(), test_type: None }],
+            outputs: vec![],
+            facts: None,
             timeout_seconds: 1,
             callback_url: NOWHERE.into(),
         }

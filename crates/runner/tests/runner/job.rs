@@ -34,6 +34,8 @@ pub fn job(plane: &Plane, commands: &[&str]) -> JobRequest {
         steps: commands.iter().enumerate().map(|(index, run)| step(index, run)).collect(),
         secrets: BTreeMap::new(),
         reports: vec![],
+        outputs: vec![],
+        facts: None,
         timeout_seconds: 600,
         callback_url: plane.url(),
     }
@@ -43,7 +45,12 @@ fn step(index: usize, run: &str) -> StepRequest {
     StepRequest {
         id: StepId(Uuid::new_v4()),
         name: format!("step {index}"),
+        key: None,
         run: run.to_owned(),
+        shell: "sh".into(),
+        uses: None,
+        with: BTreeMap::new(),
+        condition: None,
         variables: BTreeMap::new(),
         working_directory: None,
         timeout_seconds: None,

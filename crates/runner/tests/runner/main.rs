@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, also what is not a test itself")]
 
+mod actions;
 mod agent;
 mod checkout;
+mod conditions;
 mod delivery;
 mod endings;
+mod handover;
 mod intake;
 mod job;
 mod lifetime;
 mod plane;
 mod reports;
+mod shells;
 mod steps;

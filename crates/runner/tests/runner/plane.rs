@@ -42,6 +42,8 @@ pub struct State {
     pub loses_lease_at_report: bool,
     /// What is answered to the reports of these paths.
     pub refused_reports: HashMap<String, Problem>,
+    /// What is answered to jobs that a step wants to add.
+    pub refused_jobs: Option<Problem>,
     pub heartbeat_seconds: u32,
     pub lease_seconds: u32,
     /// Requests are read, and nothing comes back.
@@ -59,7 +61,11 @@ pub struct Told {
     pub report_calls: usize,
     /// How many reports were here when the end was told.
     pub reports_at_end: usize,
-    /// `logs`, `reports` and `events`, each call back that was taken in order.
+    /// The jobs that steps wanted added, by the step's index.
+    pub added_jobs: BTreeMap<String, String>,
+    /// Calls that wanted to add jobs, whatever was answered.
+    pub jobs_calls: usize,
+    /// `logs`, `reports`, `jobs` and `events`, each call back that was taken in order.
     pub calls: Vec<String>,
     pub cancel: bool,
     pub lease_lost: bool,
@@ -90,6 +96,15 @@ impl Told {
             JobEvent::JobFinished { status, reason, .. } => Some((*status, *reason)),
             _ => None,
         })
+    }
+
+    /// What the job hands on.
+    pub fn outputs(&self) -> Vec<(&str, &str)> {
+        let outputs = self.events.iter().find_map(|event| match event {
+            JobEvent::JobFinished { outputs, .. } => Some(outputs),
+            _ => None,
+        });
+        outputs.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     pub fn message(&self) -> String {
@@ -251,7 +266,11 @@ async fn answer(
         ["jobs", id, what] => {
             let id = id.parse().unwrap();
             let mut state = state.lock().unwrap();
-            let refusal = (*what == "reports").then(|| refuse_report(id, &parts, &mut state)).flatten();
+            let refusal = match *what {
+                "reports" => refuse_report(id, &parts, &mut state),
+                "jobs" => refuse_jobs(id, &mut state),
+                _ => None,
+            };
             match refusal {
                 Some(problem) => Ok(self::problem(&problem)),
                 None => call_back(id, what, &bearer, &parts, &body, &mut state),
@@ -336,6 +355,7 @@ fn call_back(
                 .for_each(|e| take_event(told, e));
         }
         "reports" => take_report(told, parts, body),
+        "jobs" => take_jobs(told, parts, body),
         other => panic!("{other} is no call back"),
     }
     told.calls.push(what.to_owned());
@@ -344,7 +364,10 @@ fn call_back(
         state.swallow_answers -= 1;
         return Err(std::io::Error::other("the answer is lost on its way"));
     }
-    Ok(json(&serde_json::json!({ "success": true, "cancel": cancel })))
+    Ok(json(&match what {
+        "jobs" => serde_json::json!({ "success": true, "added": 2 }),
+        _ => serde_json::json!({ "success": true, "cancel": cancel }),
+    }))
 }
 
 /// What the test wants to be answered instead.
@@ -357,6 +380,22 @@ fn refuse_report(id: JobId, parts: &Parts, state: &mut State) -> Option<Problem>
         return Some(Problem::new(busy, "busy", "Busy", "not now"));
     }
     state.refused_reports.get(&query(parts, "path")).cloned()
+}
+
+fn refuse_jobs(id: JobId, state: &mut State) -> Option<Problem> {
+    state.jobs.entry(id).or_default().jobs_calls += 1;
+    state.refused_jobs.clone()
+}
+
+fn take_jobs(told: &mut Told, parts: &Parts, body: &[u8]) {
+    assert_eq!(parts.headers["content-type"], "application/yaml");
+    let (upload, text) = (query(parts, "upload"), String::from_utf8(body.to_vec()).unwrap());
+    let is_end =
+        |event: &JobEvent| matches!(event, JobEvent::StepFinished { step, .. } if step.to_string() == upload);
+    assert!(!told.events.iter().any(is_end), "jobs come after the end of their step");
+    if let Some(earlier) = told.added_jobs.insert(upload, text.clone()) {
+        assert_eq!(earlier, text, "jobs that are sent again are the same");
+    }
 }
 
 fn take_report(told: &mut Told, parts: &Parts, body: &[u8]) {

@@ -58,6 +58,7 @@ impl<'a> World<'a> {
                 max_concurrent_executions: 2,
                 public_status: true,
                 is_active: true,
+                configuration: view::Configuration::default(),
                 created_by: "admin".into(),
                 created_at: self.now(),
                 updated_at: self.now(),
