@@ -155,7 +155,7 @@ fn anew(stages: &[PastStage], scope: &Scope) -> BTreeSet<String> {
     // As often as there are stages is always enough; in the order of a file, once mostly is.
     for _ in 0..stages.len() {
         let before = anew.len();
-        for stage in &stages[..] {
+        for stage in stages {
             if stage.planned.depends_on.iter().any(|name| anew.contains(name)) {
                 anew.insert(stage.planned.name.clone());
             }

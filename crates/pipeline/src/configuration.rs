@@ -147,9 +147,7 @@ pub fn definition_from(
     configuration: Configuration<'_>,
 ) -> Option<Result<String, Vec<ConfigurationProblem>>> {
     let Configuration { build, test, quality_gates, deployment } = configuration;
-    if build.or(test).or(quality_gates).or(deployment).is_none() {
-        return None;
-    }
+    build.or(test).or(quality_gates).or(deployment)?;
     let mut writer = Writer::default();
     writer.build(build);
     writer.tests(test);
