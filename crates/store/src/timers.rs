@@ -37,12 +37,12 @@ impl<C: Connection> Store<C> {
         rows.iter().map(due).collect()
     }
 
-    /// A timer could not be worked off: others go first.
+    /// A timer could not be worked off: others go first. One that a heartbeat has put off further meanwhile stays so.
     ///
     /// # Errors
     /// As every write.
     pub async fn postpone_timer(&self, timer: TimerId, due_at: Timestamp) -> Result<(), StoreError> {
-        let sql = "UPDATE timers SET due_at = ?2 WHERE id = ?1";
+        let sql = "UPDATE timers SET due_at = ?2 WHERE id = ?1 AND due_at < ?2";
         self.connection.query(sql, vec![id(timer), text(due_at)]).await?;
         Ok(())
     }

@@ -50,13 +50,13 @@ faults! {
     ClocksDiffer = 400,
     /// Time passes while something could go on.
     Slow = 25,
-    RunnerVanishes = 50,
+    RunnerVanishes = 80,
     /// It lives, and never gets done.
     RunnerStalls = 40,
     /// Nothing is heard of it until long after its lease.
-    RunnerReturnsLate = 50,
+    RunnerReturnsLate = 120,
     /// It says what is not so.
-    RunnerLies = 60,
+    RunnerLies = 100,
     /// It sends what nobody understands.
     RunnerBabbles = 60,
     RunnerDoubles = 120,
@@ -155,6 +155,7 @@ const THEMES: &[&[Fault]] = &[
     &[Fault::RequestRefused, Fault::RequestLost, Fault::AnswerLost, Fault::RequestDelayed, Fault::Slow],
     &[Fault::WebhookDoubled, Fault::WebhookDelayed, Fault::DiesAfterQuery, Fault::Slow],
     &[Fault::ClockJumps, Fault::ClockJumpsBack, Fault::ClocksDiffer, Fault::TickSkipped, Fault::RunnerStalls],
+    &[Fault::RunnerReturnsLate, Fault::Slow],
     &[Fault::RunnerVanishes, Fault::RunnerReturnsLate, Fault::RunnerStalls, Fault::HeartbeatLost],
     &[Fault::RunnerLies, Fault::RunnerBabbles, Fault::RunnerDoubles, Fault::RunnerDisorders],
     &[Fault::RunnerIsFull, Fault::RunnerRefuses, Fault::RunnerErrs, Fault::AnswerLost, Fault::RunnerVanishes],

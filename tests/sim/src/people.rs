@@ -24,9 +24,26 @@ pub fn begin(world: &Rc<World>) {
             act(&world, index).await;
         });
     }
+    if !world.scenario.environments.is_empty() && world.random(|r| r.chance(350)) {
+        let world = world.clone();
+        world.clone().spawn_outside(async move { roll_back_what_is_new(&world).await });
+    }
     if world.random(|r| r.chance(600)) {
         let world = world.clone();
         world.clone().spawn_outside(async move { approve_what_waits(&world).await });
+    }
+}
+
+/// Somebody who takes back what has just come in, again and again.
+async fn roll_back_what_is_new(world: &Rc<World>) {
+    let newest = "SELECT id FROM deployments WHERE status = 'deployed' AND rollback_triggered = 0
+      AND previous_version <> version ORDER BY completed_at DESC LIMIT 1";
+    for _ in 0..world.random(|r| r.between(2, 8)) {
+        world.sleep(world.random(|r| r.between(1_000, 10_000))).await;
+        if let Some(id) = nth(ids(world, newest), 0) {
+            let path = format!("/api/v1/deployments/{id}/rollback");
+            by_token(world, "POST", &path, "grace", &json!({ "reason": "it is new" })).await;
+        }
     }
 }
 

@@ -86,7 +86,9 @@ fn wait_ms(world: &World) -> u64 {
     );
     let next = next.first().and_then(|r| r.optional_parse::<penstock_domain::Timestamp>(0).ok().flatten());
     let due_ms = next.map_or(60_000, |at| at.as_millis() - now.as_millis());
-    let most_ms = if database.count("SELECT EXISTS (SELECT 1 FROM timers WHERE kind = 'lease')") == 1 {
+    let most_ms = if !world.is_calm()
+        || database.count("SELECT EXISTS (SELECT 1 FROM timers WHERE kind = 'lease')") == 1
+    {
         4_000
     } else if database.count(
         "SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND ready_at IS NOT NULL)

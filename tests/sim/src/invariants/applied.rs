@@ -5,8 +5,11 @@ use serde_json::Value;
 
 use super::Change;
 
+/// Members that have another column's name.
+type Names = &'static [(&'static str, &'static str)];
+
 /// A member of a change, the table that it is of, and members that have another column's name there.
-const MEMBERS: &[(&str, &str, &[(&str, &str)])] = &[
+const MEMBERS: &[(&str, &str, Names)] = &[
     ("/executions", "pipeline_executions", &[]),
     ("/stages", "pipeline_stages", &[("name", "stage_name")]),
     ("/jobs", "jobs", &[("name", "job_name")]),

@@ -32,7 +32,12 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         if is_taken_back && before.started_at.is_some() {
             return Err(format!("{name}: attempt {} goes back although it has begun", after.attempt));
         }
-        if before.status == "running" && cause == "lease_expired" && after.status != "running" {
+        let is_ended_with_another = after.reason.as_deref() == Some("fail_fast");
+        if before.status == "running"
+            && cause == "lease_expired"
+            && after.status != "running"
+            && !is_ended_with_another
+        {
             ran_out(change, &job)?;
         }
         if before.status != "running" && after.status == "running" {

@@ -175,7 +175,7 @@ fn gates(random: &mut Random) -> Vec<GateSpec> {
 }
 
 fn job(random: &mut Random, n: u64, ancestors: &[usize], size: Size) -> JobSpec {
-    let retry = random.chance(350 + size.fails / 2).then(|| RetrySpec {
+    let retry = random.chance(500 + size.fails / 2).then(|| RetrySpec {
         max: u32::try_from(random.between(0, 3)).unwrap_or(0),
         delay_seconds: random.pick(&[0, 1, 5, 20]),
         backoff: u32::try_from(random.between(1, 3)).unwrap_or(1),
