@@ -496,3 +496,40 @@ fn what_is_live_can_be_rolled_back_by_hand_once_and_only_to_something() {
         Err(Refusal::AlreadyEnded("rolled back"))
     );
 }
+
+const NOTHING_TO_DO: &str = "
+stages:
+  - name: ship
+    deploy: { environment: production }
+    jobs: [{ name: ship, if: branch == 'elsewhere', steps: [ship] }]
+  - name: after
+    depends_on: [ship]
+    jobs: [{ name: after, steps: [after] }]
+";
+
+#[test]
+fn a_deployment_of_which_no_job_runs_leaves_its_environment_at_once() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.environment("production", "", "");
+    let id = world.start(NOTHING_TO_DO);
+    let free = "SELECT count(*) FROM deployment_environments WHERE holder_deployment_id IS NULL";
+    assert_eq!(world.count(free), 1);
+    world.run_to_the_end();
+    assert!(world.picture(id).starts_with("#1 succeeded"), "{}", world.picture(id));
+}
+
+#[test]
+fn what_follows_a_deployment_that_waited_and_ends_at_once_begins() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.environment("production", "", "");
+    world.start(&NOTHING_TO_DO.replace("if: branch == 'elsewhere', ", ""));
+    let held = world.start(NOTHING_TO_DO);
+    assert!(world.picture(held).contains("environment_busy"), "{}", world.picture(held));
+    world.run_to_the_end();
+    let stage = whole(&world, held).stages[0].id;
+    world.tell(Some(held), None, &Event::GoIn { stage }).unwrap();
+    world.run_to_the_end();
+    assert!(world.picture(held).starts_with("#2 succeeded"), "{}", world.picture(held));
+}

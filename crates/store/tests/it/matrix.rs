@@ -97,3 +97,17 @@ fn a_cancel_ends_what_a_matrix_holds_back_as_well() {
     assert_eq!(world.count("SELECT count(*) FROM jobs WHERE status = 'cancelled'"), 6);
     assert_eq!(world.count("SELECT count(*) FROM timers"), 0);
 }
+
+#[test]
+fn fail_fast_ends_the_others_also_where_the_stage_is_the_only_one() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(
+        "stages: [{ name: test, jobs: [{ name: unit, matrix: { n: [1, 2, 3], fail_fast: true }, steps: [make] }] }]",
+    );
+    world.assign_all();
+    world.finish(world.running("unit (n=2)"), 1, WorkStatus::Failed).unwrap();
+    assert!(world.picture(id).starts_with("#1 failed"), "{}", world.picture(id));
+    assert_eq!(world.count("SELECT count(*) FROM jobs WHERE reason = 'fail_fast'"), 2);
+    assert_eq!(world.count("SELECT count(*) FROM timers"), 0);
+}

@@ -74,3 +74,28 @@ fn from_a_stage_on_everything_runs_again_that_depends_on_it() {
     let unknown = rerun(past.stages, past.timeout_ms, &Scope::From("tset".into()));
     assert!(matches!(unknown, Err(RerunError::NoSuchStage { .. })));
 }
+
+#[test]
+fn what_a_condition_left_out_of_a_stage_that_is_carried_over_holds_nothing_up() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(
+        "
+stages:
+  - name: build
+    jobs: [{ name: app, steps: [make] }, { name: extra, if: branch == 'elsewhere', steps: [make] }]
+  - name: test
+    depends_on: [build]
+    jobs: [{ name: unit, steps: [unit] }]
+",
+    );
+    world.assign_all();
+    world.finish(world.running("app"), 1, WorkStatus::Succeeded).unwrap();
+    world.assign_all();
+    world.finish(world.running("unit"), 1, WorkStatus::Failed).unwrap();
+    again(&world, id, &Scope::Failed);
+    world.run_to_the_end();
+    let open = "SELECT count(*) FROM jobs WHERE status IN ('pending', 'running')";
+    assert_eq!(world.count(open), 0);
+    assert_eq!(world.count("SELECT count(*) FROM pipeline_executions WHERE status = 'succeeded'"), 1);
+}
