@@ -43,7 +43,7 @@ impl Path<'_> {
 }
 
 /// Members of this beginning are the author's own: a place for what is anchored once and repeated.
-const OWN_PREFIX: &str = "x-";
+pub(crate) const OWN_PREFIX: &str = "x-";
 
 /// A node, and the way to it.
 #[derive(Clone, Copy)]
