@@ -13,7 +13,7 @@ const FORMATS: [&str; 2] = ["junit", "lcov"];
 
 const WRITE_JUNIT: &str = "let the tests write `junit` until then";
 const WRITE_LCOV: &str = "let the tests write `lcov` until then";
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "`reports`",
     fields: &["junit", "lcov", "test_type"],
     later: &[
@@ -42,7 +42,7 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-const TEST_TYPES: Words = Words {
+pub(crate) const TEST_TYPES: Words = Words {
     what: "`test_type`",
     known: &["unit", "integration", "e2e", "performance", "security", "accessibility", "visual"],
     later: &[],
