@@ -5,7 +5,7 @@ use penstock_api::internal::{Actor, CancelExecution, RetryExecution, StartExecut
 use penstock_api::problem::Problem;
 use penstock_api::request::{Execute, Retry, RetryScope};
 use penstock_api::view;
-use penstock_domain::{ExecutionId, PipelineId, Timestamp, WorkStatus};
+use penstock_domain::{ExecutionId, PipelineId, Reason, Timestamp, WorkStatus};
 use penstock_engine::{
     ExecutionWait, GroupWait, Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage,
 };
@@ -160,11 +160,12 @@ fn waiting(detail: &ExecutionDetail) -> Option<view::Wait> {
     });
     let wait = ExecutionWait { limit: detail.limit, running: detail.running.clone(), group };
     let queued = why_execution(e.status, e.reason, wait).map(to_view);
-    let held = || detail.stages.iter().find_map(|s| s.why_waiting.clone());
+    let is_told = |w: &view::Wait| w.reason != Reason::DependencyPending;
+    let held = || detail.stages.iter().find_map(|s| s.why_waiting.clone().filter(is_told));
     queued.or_else(held).or_else(|| {
         let jobs = detail.stages.iter().flat_map(|s| s.jobs.iter().flatten());
         let mut waits = jobs.filter_map(|j| j.why_waiting.clone());
-        waits.find(|w| w.reason != penstock_domain::Reason::DependencyPending)
+        waits.find(is_told)
     })
 }
 
@@ -175,7 +176,8 @@ fn explain_jobs(detail: &mut ExecutionDetail, runners: &[RunnerView], now: Times
     for stage in &mut detail.stages {
         let is_open = |name: &&String| ended.iter().any(|(n, is_final)| n == *name && !is_final);
         let unfinished: Vec<String> = stage.depends_on.iter().filter(is_open).cloned().collect();
-        stage.why_waiting = why_held(stage);
+        let own = |stage: &view::Stage| why_held(stage).or_else(|| why_not_begun(stage, &unfinished));
+        stage.why_waiting = own(stage).filter(|_| is_running);
         let held = stage.why_waiting.clone().filter(|_| stage.status == WorkStatus::Pending);
         for job in stage.jobs.iter_mut().flatten().filter(|_| is_running) {
             let wait = JobWait {
@@ -191,6 +193,20 @@ fn explain_jobs(detail: &mut ExecutionDetail, runners: &[RunnerView], now: Times
             job.why_waiting = why;
         }
     }
+}
+
+/// The stages that one waits for which nothing else holds.
+fn why_not_begun(stage: &view::Stage, unfinished: &[String]) -> Option<view::Wait> {
+    if stage.status != WorkStatus::Pending || unfinished.is_empty() {
+        return None;
+    }
+    Some(view::Wait {
+        reason: Reason::DependencyPending,
+        message: format!("waits for {}", unfinished.join(", ")),
+        waits_for: unfinished.to_vec(),
+        held_by: vec![],
+        until: None,
+    })
 }
 
 /// What a stage that deploys waits for.

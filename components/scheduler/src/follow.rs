@@ -84,12 +84,12 @@ async fn settle<P: Platform>(platform: &P, mut occasion: Occasion) -> Result<(),
     }
     while occasion.room || occasion.jobs {
         let mut next = Occasion { forge: occasion.forge, health: occasion.health, ..Occasion::default() };
+        // What is ready first: nobody waits for it to be seen whether something else may begin.
+        if occasion.jobs {
+            next.add(dispatch::assign_ready(&scheduler).await?);
+        }
         if occasion.room {
             next.add(admission::admit_waiting(&scheduler).await?);
-        }
-        if occasion.jobs || next.jobs {
-            next.jobs = false;
-            next.add(dispatch::assign_ready(&scheduler).await?);
         }
         occasion = next;
     }

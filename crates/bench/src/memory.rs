@@ -9,6 +9,8 @@ use crate::report::{Report, percentile};
 
 /// An instance that nobody has asked for this long is gone.
 const IDLE: Duration = Duration::from_millis(1_600);
+/// A server that nobody asks anything for this long rests.
+const RESTING: Duration = Duration::from_secs(11);
 const COLD_STARTS: usize = 8;
 
 pub fn resident_mib(pid: u32) -> Result<f64> {
@@ -19,7 +21,7 @@ pub fn resident_mib(pid: u32) -> Result<f64> {
 }
 
 pub async fn idle(server: &Installation, report: &mut Report) -> Result<()> {
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(RESTING).await;
     let mib = resident_mib(server.pid)?;
     report.row("control plane idle, resident", format!("{mib:.1} MiB"), "25 MiB".into(), ratio(mib, 25.0));
     Ok(())

@@ -158,11 +158,9 @@ fn verdict(draft: &Draft, graph: &Graph, index: usize) -> Verdict {
     if condition == OFF {
         return Verdict::Skip(Reason::Disabled);
     }
-    // What cleans up asks for success only where it says so.
-    let condition = if stage.always { format!("always() && ({condition})") } else { condition.clone() };
     let matrix = BTreeMap::new();
     let (variables, late) = (&stage.variables, &stage.late);
-    let question = Question { condition: &condition, failed, variables, late, matrix: &matrix };
+    let question = Question { condition, failed, variables, late, matrix: &matrix };
     match ask(draft, &question) {
         Ok(true) => Verdict::Start,
         Ok(false) if failed && !stage.always => Verdict::Skip(Reason::DependencyFailed),

@@ -82,7 +82,11 @@ fn clean_up(draft: &mut Draft, ending: Ending) -> Result<(), Refusal> {
     (execution.ending, execution.reason) = (Some(ending), Some(Reason::CleaningUp));
     draft.end_timers_of_kind(TimerKind::ExecutionDeadline);
     draft.start_timer(TimerKind::ExecutionDeadline, None, None, CLEAN_UP_MS);
-    cascade::go_on(draft)
+    cascade::go_on(draft)?;
+    if !draft.state.execution.status.is_final() {
+        forge_status::tell(draft);
+    }
+    Ok(())
 }
 
 fn finish(draft: &mut Draft, ending: Ending) -> Result<(), Refusal> {

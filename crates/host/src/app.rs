@@ -1,6 +1,7 @@
 //! The running application: its components, its routes, and the ways into them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::{Authority, Scheme};
@@ -22,6 +23,8 @@ pub struct App {
     pub client: Client,
     pub limits: Arc<Limits>,
     pub request_ids: RequestIds,
+    /// Requests from the outside, ever.
+    pub served: AtomicU64,
 }
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,6 +39,7 @@ impl App {
         mut request: http::Request<WasiBody>,
         client: &str,
     ) -> http::Response<WasiBody> {
+        self.served.fetch_add(1, Ordering::Relaxed);
         let id = self.request_ids.of(request.headers());
         request.headers_mut().insert(REQUEST_ID, id.clone());
         let mut response = match self.answer(request, client).await {

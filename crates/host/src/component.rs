@@ -1,5 +1,6 @@
 //! One component as others see it: requests in, responses out, within its share of the machine.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,6 +19,8 @@ pub struct Component {
     pub id: String,
     /// Whether a trigger names it.
     pub triggered: bool,
+    /// Where its code is mapped from a file.
+    mapped: Option<wasmtime::component::Component>,
     handler: ProxyHandler<Maker>,
     limits: Arc<Limits>,
     requests: Arc<Semaphore>,
@@ -43,12 +46,14 @@ pub enum Failure {
 }
 
 impl Component {
-    pub fn new(id: String, triggered: bool, maker: Maker) -> Self {
+    /// `mapped`: the code, where it is mapped from a file.
+    pub fn new(triggered: bool, maker: Maker, mapped: Option<wasmtime::component::Component>) -> Self {
         let limits = maker.limits.clone();
         Self {
-            id,
+            id: maker.grants.component.clone(),
             triggered,
-            requests: Arc::new(Semaphore::new(limits.requests_per_component)),
+            mapped,
+            requests: maker.grants.requests.clone(),
             waiting: AtomicUsize::new(0),
             streams: Arc::new(Semaphore::new(limits.streams_per_component)),
             instances: maker.permits.clone(),
@@ -118,6 +123,12 @@ impl Component {
         }
         tracing::error!(component, "no response: {:#}", error.root_cause());
         Failure::Failed
+    }
+
+    /// The addresses of its code, where that is mapped from a file.
+    pub fn mapped_image(&self) -> Option<Range<usize>> {
+        let image = self.mapped.as_ref()?.image_range();
+        Some(image.start.expose_provenance()..image.end.expose_provenance())
     }
 
     /// Until no instance is left.

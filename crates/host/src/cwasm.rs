@@ -15,6 +15,7 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
 use crate::error::HostError;
+use crate::rest::trim_heap;
 
 /// The folder of compiled components.
 pub struct Cache {
@@ -26,10 +27,20 @@ pub struct Cache {
     config: Config,
 }
 
+/// A compiled component.
+pub struct Loaded {
+    pub component: Component,
+    /// Where it is in the cache.
+    pub file: PathBuf,
+    /// Whether its code is that file's, rather than memory.
+    pub is_mapped: bool,
+}
+
 impl Drop for Cache {
     fn drop(&mut self) {
         if self.compiler.take().is_some() {
-            give_memory_back();
+            // Compiling takes tens of megabytes.
+            trim_heap();
         }
     }
 }
@@ -44,8 +55,8 @@ impl Cache {
         Ok(Self { folder, engine_hash, compiler: OnceCell::new(), config })
     }
 
-    /// The component at `path`, mapped from the cache or compiled into it. Gives its file in the cache too.
-    pub fn load(&self, engine: &Engine, id: &str, path: &Path) -> Result<(Component, PathBuf), HostError> {
+    /// The component at `path`, mapped from the cache or compiled into it.
+    pub fn load(&self, engine: &Engine, id: &str, path: &Path) -> Result<Loaded, HostError> {
         let bytes = fs::read(path).map_err(|source| HostError::ReadComponent {
             component: id.to_owned(),
             path: path.to_owned(),
@@ -54,7 +65,7 @@ impl Cache {
         let name = format!("{}-{}.cwasm", hex(&Sha256::digest(&bytes)), self.engine_hash);
         let file = self.folder.join(name);
         if let Some(component) = map(engine, &file) {
-            return Ok((component, file));
+            return Ok(Loaded { component, file, is_mapped: true });
         }
         let failed = |e: wasmtime::Error| HostError::Compile {
             component: id.to_owned(),
@@ -62,15 +73,17 @@ impl Cache {
             reason: format!("{e:#}"),
         };
         let code = self.compile(&bytes).map_err(failed)?;
-        if let Err(e) = keep(&file, &code) {
-            tracing::warn!(component = id, "the compiled component can't be kept for the next start: {e}");
-            return Component::new(engine, &bytes).map(|component| (component, file)).map_err(failed);
-        }
+        let kept = keep(&file, &code);
         drop(code);
+        if let Err(e) = &kept {
+            tracing::warn!(component = id, "the compiled component can't be kept for the next start: {e}");
+        }
         // Mapped, it takes memory only for what is used of it.
-        let component =
-            map(engine, &file).map_or_else(|| Component::new(engine, &bytes).map_err(failed), Ok)?;
-        Ok((component, file))
+        if let Some(component) = kept.ok().and_then(|()| map(engine, &file)) {
+            return Ok(Loaded { component, file, is_mapped: true });
+        }
+        let component = Component::new(engine, &bytes).map_err(failed)?;
+        Ok(Loaded { component, file, is_mapped: false })
     }
 
     fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Vec<u8>> {
@@ -105,16 +118,6 @@ fn map(engine: &Engine, file: &Path) -> Option<Component> {
     // engine's settings, in a folder that only this user can write to and no one edits in place.
     unsafe {
         Component::deserialize_file(engine, file).ok()
-    }
-}
-
-/// Compiling takes tens of megabytes, which the allocator would keep for as long as the host runs.
-fn give_memory_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[expect(unsafe_code, reason = "the C library has no safe form of it")]
-    // SAFETY: it takes no pointer, may be called at any time from any thread, and touches free memory only.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

@@ -21,6 +21,7 @@ mod manifest;
 mod mounts;
 mod outbound;
 mod request_id;
+mod rest;
 mod routes;
 mod running;
 mod server;

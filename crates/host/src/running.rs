@@ -33,6 +33,7 @@ pub struct Running {
     pub(crate) grace: watch::Sender<Duration>,
     pub(crate) server: Task,
     pub(crate) tick: Option<Task>,
+    pub(crate) rest: Task,
     pub(crate) gone: Gone,
 }
 
@@ -68,6 +69,7 @@ impl Running {
         if let Some(tick) = self.tick {
             tick.end(by).await;
         }
+        self.rest.end(by).await;
         let idle = async {
             for component in &self.app.components {
                 component.idle().await;

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -27,10 +28,11 @@ use crate::limits::Limits;
 use crate::manifest::{self, Application};
 use crate::mounts;
 use crate::request_id::RequestIds;
+use crate::rest;
 use crate::routes::Router;
 use crate::running::{Alive, Running, Task, alive};
 use crate::server;
-use crate::sqlite::{Database, Durability, Session, SqlError, StatementLimits};
+use crate::sqlite::{Crowd, Database, Durability, Session, SqlError, StatementLimits};
 use crate::state::{Grants, State};
 use crate::tick::{self, Tick};
 
@@ -85,8 +87,9 @@ pub async fn start(options: Options) -> Result<Running, HostError> {
     let addr = listener.local_addr().map_err(unheard)?;
     let server = Task(tokio::spawn(server::run(listener, app.clone(), stopped.clone(), grace_given)));
     tracing::info!(application = app.name, %addr, "serving");
+    let rest = Task(tokio::spawn(rest::run(app.clone(), stopped.clone())));
     let tick = wanted_tick.map(|tick| Task(tokio::spawn(tick::run(app.clone(), tick, stopped))));
-    Ok(Running { addr, app, stopping, grace, server, tick, gone })
+    Ok(Running { addr, app, stopping, grace, server, tick, rest, gone })
 }
 
 /// What every component is made from.
@@ -134,12 +137,13 @@ impl Builder {
         let mut used = vec![];
         let mut made = vec![];
         for component in std::mem::take(&mut self.application.components) {
-            let (code, file) = cache.load(&self.engine, &component.id, &component.source)?;
-            used.push(file);
-            let pre = self.link(&component.id, &code)?;
+            let loaded = cache.load(&self.engine, &component.id, &component.source)?;
+            used.push(loaded.file);
+            let pre = self.link(&component.id, &loaded.component)?;
+            let mapped = loaded.is_mapped.then_some(loaded.component);
             let mounts = mounts::prepare(&component, &self.folder, &options.data_dir)
                 .map_err(|reason| HostError::Files { component: component.id.clone(), reason })?;
-            made.push((self.grants(&component, mounts), component.triggered, pre));
+            made.push((self.grants(&component, mounts), component.triggered, pre, mapped));
         }
         cache.prune(&used);
         let routes = std::mem::take(&mut self.application.routes);
@@ -148,11 +152,15 @@ impl Builder {
             router: Router::new(routes),
             components: made
                 .into_iter()
-                .map(|(grants, triggered, pre)| self.component(grants, triggered, pre, app, &stopping))
+                .map(|(grants, triggered, pre, mapped)| {
+                    let maker = self.maker(grants, pre, app, &stopping);
+                    Component::new(triggered, maker, mapped)
+                })
                 .collect(),
             client: Client::new(&self.limits),
             limits: self.limits.clone(),
             request_ids: RequestIds::new(),
+            served: AtomicU64::new(0),
         }))
     }
 
@@ -178,20 +186,20 @@ impl Builder {
             databases: self.databases.clone(),
             key_value_stores: component.key_value_stores.clone(),
             key_value: self.key_value.clone(),
+            requests: Arc::new(Semaphore::new(self.limits.requests_per_component)),
+            requests_at_most: self.limits.requests_per_component,
         })
     }
 
-    fn component(
+    fn maker(
         &self,
         grants: Arc<Grants>,
-        triggered: bool,
         pre: ProxyPre<State>,
         app: &Weak<App>,
         stopping: &watch::Receiver<bool>,
-    ) -> Component {
-        let id = grants.component.clone();
-        let maker = Maker {
-            log: GuestLog::new(&id),
+    ) -> Maker {
+        Maker {
+            log: GuestLog::new(&grants.component),
             grants,
             pre,
             engine: self.engine.clone(),
@@ -200,8 +208,7 @@ impl Builder {
             permits: Arc::new(Semaphore::new(self.limits.instances_per_component)),
             stopping: stopping.clone(),
             _alive: self.alive.clone(),
-        };
-        Component::new(id, triggered, maker)
+        }
     }
 }
 
@@ -239,7 +246,9 @@ fn open_databases(
     }
     let path = key_value_path(&options.data_dir);
     let key_value = open(path.clone(), Durability::Process)?;
-    let table = async { Session::new(key_value.clone()).execute(key_value::SCHEMA.to_owned(), vec![]).await };
+    let table = async {
+        Session::new(key_value.clone()).execute(key_value::SCHEMA.to_owned(), vec![], Crowd::Alone).await
+    };
     let made: Result<_, SqlError> = tokio::runtime::Handle::current().block_on(table);
     made.map_err(|e| HostError::Database { path, reason: e.to_string() })?;
     Ok((databases, Some(key_value)))

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use wasmtime::StoreLimits;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -11,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::allowed_hosts::AllowedHost;
 use crate::outbound::Outbound;
-use crate::sqlite::Database;
+use crate::sqlite::{Crowd, Database};
 
 /// What one component may use, whichever of its instances asks.
 #[derive(Debug)]
@@ -27,6 +28,17 @@ pub struct Grants {
     pub databases: BTreeMap<String, Arc<Database>>,
     pub key_value_stores: BTreeSet<String>,
     pub key_value: Option<Arc<Database>>,
+    /// One permit per request that the component has not answered to the end.
+    pub requests: Arc<Semaphore>,
+    pub requests_at_most: usize,
+}
+
+impl Grants {
+    /// Whether the component has more than one request to answer.
+    pub fn crowd(&self) -> Crowd {
+        let running = self.requests_at_most.saturating_sub(self.requests.available_permits());
+        if running > 1 { Crowd::Several } else { Crowd::Alone }
+    }
 }
 
 pub struct State {

@@ -20,12 +20,13 @@ const LEVELS: [&[&str]; 5] = [
 /// Above every level.
 const COMPONENTS: usize = LEVELS.len();
 /// Programs, and what only tests need: nothing that becomes Wasm stands on them.
-const OUTSIDE: [&str; 8] = [
+const OUTSIDE: [&str; 9] = [
     "penstock-bench",
     "penstock-cli",
     "penstock-demo",
     "penstock-host",
     "penstock-runner",
+    "penstock-sim",
     "penstock-testkit",
     "penstock-tests",
     "xtask",
@@ -72,8 +73,10 @@ fn no_program_is_built_of_what_only_runs_as_wasm() {
         name == "penstock-guest"
             || packages.iter().any(|package| package.name == name && package.is_component())
     };
-    // The testkit's platform, for the tests of components, is behind a feature that no program asks for.
-    let programs = packages.iter().filter(|p| level(p).is_none() && p.name != "penstock-testkit");
+    // The testkit's platform, for the tests of components, is behind a feature that no program asks for; and the
+    // simulator runs the components themselves.
+    let for_tests = ["penstock-sim", "penstock-testkit"];
+    let programs = packages.iter().filter(|p| level(p).is_none() && !for_tests.contains(&p.name.as_str()));
     for package in programs {
         let wrong: Vec<_> = package.needs().filter(|name| is_wasm_only(name)).collect();
         assert!(wrong.is_empty(), "{} needs {wrong:?}", package.name);
@@ -98,4 +101,22 @@ fn each_platform_is_named_in_its_own_place_alone() {
             .collect();
         assert!(native.is_empty(), "{} needs {native:?}", component.name);
     }
+}
+
+#[test]
+fn deliberate_bugs_are_compiled_into_the_simulator_alone() {
+    let mut asked_for = vec![];
+    for package in packages() {
+        let direct = package.dependencies.iter().filter(|d| d.features.iter().any(|f| f == "bugs"));
+        asked_for.extend(direct.map(|d| format!("{} asks {} for them", package.name, d.name)));
+        for (feature, enables) in &package.features {
+            let is_declared = package.name == "penstock-domain" && feature == "bugs" && enables.is_empty();
+            let is_simulator = package.name == "penstock-sim" && feature == "bugs";
+            let leads_there = feature == "bugs" || enables.iter().any(|e| e.contains("bugs"));
+            if leads_there && !is_declared && !is_simulator {
+                asked_for.push(format!("{}'s feature {feature} leads to them", package.name));
+            }
+        }
+    }
+    assert!(asked_for.is_empty(), "{asked_for:?}");
 }

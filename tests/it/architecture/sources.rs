@@ -12,12 +12,15 @@ pub struct Package {
     pub name: String,
     pub folder: PathBuf,
     pub dependencies: Vec<Dependency>,
+    /// What each feature switches on.
+    pub features: Vec<(String, Vec<String>)>,
 }
 
 pub struct Dependency {
     pub name: String,
     /// Of the tests alone, or of what builds.
     pub is_for_development: bool,
+    pub features: Vec<String>,
 }
 
 impl Package {
@@ -58,13 +61,19 @@ pub fn packages() -> Vec<Package> {
 
 fn package(json: &Value) -> Package {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let dependency =
-        |json: &Value| Dependency { name: text(&json["name"]), is_for_development: json["kind"] == "dev" };
+    let texts = |value: &Value| value.as_array().expect("a list").iter().map(text).collect::<Vec<_>>();
+    let features = json["features"].as_object().expect("features");
+    let dependency = |json: &Value| Dependency {
+        name: text(&json["name"]),
+        is_for_development: json["kind"] == "dev",
+        features: texts(&json["features"]),
+    };
     let manifest = PathBuf::from(text(&json["manifest_path"]));
     Package {
         name: text(&json["name"]),
         folder: manifest.parent().expect("a manifest lies in a folder").to_path_buf(),
         dependencies: json["dependencies"].as_array().expect("a list").iter().map(dependency).collect(),
+        features: features.iter().map(|(name, enables)| (name.clone(), texts(enables))).collect(),
     }
 }
 

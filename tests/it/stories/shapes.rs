@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::database::Database;
 use crate::harness::programs::penstock;
 use crate::harness::{Installation, Project, SOON, job, stage, wait_for};
 
@@ -172,7 +173,7 @@ fn an_execution_that_waits_for_its_group_says_who_has_it() {
     let second = project.start();
     let seen = at.execution(&second);
     assert_eq!(seen["execution"]["status"], "queued");
-    assert_eq!(seen["why_waiting"]["held_by"][0]["execution"]["id"], json!(first), "{seen:#}");
+    assert_eq!(seen["why_waiting"]["held_by"], json!(["#1"]), "{seen:#}");
     assert!(seen["why_waiting"]["message"].to_string().contains("concurrency group `one`"), "{seen:#}");
     std::fs::write(&go, "").expect("the note can be written");
     succeeded(&at, &first);
@@ -321,5 +322,33 @@ fn stages_come_from_a_pipelines_configuration_where_it_has_no_file() {
         "test_configuration": { "coverage_threshold": 101, "max_retries": 6 } });
     let refused = at.api("POST", "/api/v1/pipelines", Some(&bad)).expect(400);
     assert_eq!(refused["errors"].as_array().map(Vec::len), Some(2), "{refused:#}");
+    at.at_rest();
+}
+
+#[test]
+fn the_clock_starts_what_is_due_once_and_looks_forward() {
+    let at = Installation::start();
+    let project = Project::in_database(
+        &at,
+        r#"
+on: { schedule: [{ cron: "0 3 * * *", timezone: Europe/Berlin, branch: release, variables: { MODE: nightly } }] }
+stages: [{ name: build, jobs: [{ name: app, steps: ['echo "mode $MODE"'] }] }]
+"#,
+    );
+    let next = "SELECT next_at FROM schedules";
+    let planned = at.database().texts(next).pop().expect("the pipeline has its schedule");
+    let due = "UPDATE schedules SET next_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 second')";
+    Database::alter(&at.data(), due);
+    let started = wait_for("the execution", SOON, || project.executions().first().cloned());
+    assert_eq!(
+        (&started["trigger_event"], &started["branch_name"]),
+        (&json!("schedule"), &json!("release")),
+        "{started:#}"
+    );
+    let id = started["id"].as_str().unwrap();
+    succeeded(&at, id);
+    assert!(at.log(id).contains("mode nightly"));
+    assert_eq!(at.database().texts(next), [planned], "its next time is the one that it had");
+    assert_eq!(project.executions().len(), 1);
     at.at_rest();
 }

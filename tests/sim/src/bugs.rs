@@ -25,7 +25,7 @@ pub enum Place {
 impl Bug {
     /// # Panics
     /// Where the trigger does not have the text any more: the bug has to be written anew.
-    pub fn switch_on(&self, database: &Database) {
+    pub fn switch_on(&self, database: &mut Database) {
         match self.place {
             Place::Code => {
                 #[cfg(feature = "bugs")]

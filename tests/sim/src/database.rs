@@ -1,23 +1,74 @@
-//! The real store's database: SQLite in memory, made once and copied for every run.
+//! The real store's database: SQLite in memory, made once and copied, and emptied for the next run.
+//!
+//! To read the schema and to prepare a statement that fires triggers takes longer than most runs take: connections are
+//! kept with their statements, unless somebody has changed their triggers.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use penstock_store::{MIGRATIONS, Row, Value, statements};
 use rusqlite::MAIN_DB;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// Statements that are kept prepared.
 const KEPT_STATEMENTS: usize = 256;
 
 pub struct Database {
-    connection: rusqlite::Connection,
+    /// None once it is given back.
+    connection: Option<rusqlite::Connection>,
+    kind: Kind,
 }
+
+/// What a connection can be used for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Guarded,
+    /// Without the journal's guard: for what is applied again.
+    Unguarded,
+    /// Nobody else can use it.
+    Changed,
+}
+
+/// Empty ones that wait for the next run.
+static KEPT: [Mutex<Vec<rusqlite::Connection>>; 2] = [Mutex::new(vec![]), Mutex::new(vec![])];
+
+/// Those that refer to others first.
+const TABLES: &[&str] = &[
+    "quarantined_versions",
+    "pipeline_approvals",
+    "deployments",
+    "quality_gate_evaluations",
+    "test_results",
+    "log_chunks",
+    "timers",
+    "outbox",
+    "steps",
+    "jobs",
+    "pipeline_stages",
+    "run_totals",
+    "pipeline_metrics",
+    "schedules",
+    "pipeline_executions",
+    "deliveries",
+    "deployment_environments",
+    "pipeline_configurations",
+    "runners",
+    "tokens",
+    "metrics_dirty",
+    "clock",
+    "idempotency_keys",
+    "journal",
+    "subjects",
+    "sqlite_sequence",
+];
 
 static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
 
 fn open() -> rusqlite::Connection {
     let connection = rusqlite::Connection::open_in_memory().expect("memory can be opened");
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    // Else SQLite plans some statements anew for each value that they are given.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).expect("plans can be kept");
     connection.pragma_update(None, "foreign_keys", true).expect("foreign keys can be switched on");
     connection
 }
@@ -38,18 +89,50 @@ fn empty() -> &'static [u8] {
 impl Database {
     /// At the newest version, with nothing in it.
     pub fn new() -> Self {
-        let mut connection = open();
-        let bytes = empty();
-        connection
-            .deserialize_read_exact(MAIN_DB, bytes, bytes.len(), false)
-            .expect("the copy can be opened");
-        Self { connection }
+        Self::of(Kind::Guarded)
+    }
+
+    /// The same, that takes what was decided on whatever state.
+    pub fn unguarded() -> Self {
+        Self::of(Kind::Unguarded)
+    }
+
+    fn of(kind: Kind) -> Self {
+        let kept = KEPT[kind as usize].lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = kept.unwrap_or_else(|| {
+            let mut connection = open();
+            let bytes = empty();
+            connection
+                .deserialize_read_exact(MAIN_DB, bytes, bytes.len(), false)
+                .expect("the copy can be opened");
+            if kind == Kind::Unguarded {
+                connection.execute_batch("DROP TRIGGER journal_guard").expect("the guard is there");
+            }
+            connection
+        });
+        Self { connection: Some(connection), kind }
+    }
+
+    /// The same triggers as another one's, however those were changed.
+    pub fn with_triggers_of(&mut self, other: &Self) {
+        if other.kind != Kind::Changed {
+            return;
+        }
+        self.kind = Kind::Changed;
+        for row in other.look("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'", []) {
+            let (name, sql) = (row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default());
+            if name != "journal_guard" {
+                let changed = format!("DROP TRIGGER {name};\n{sql};");
+                self.raw().execute_batch(&changed).expect("the trigger is SQL");
+            }
+        }
     }
 
     /// Rewrites a trigger, to see what comes of it. False where it does not have the text.
-    pub fn change_trigger(&self, name: &str, from: &str, to: &str) -> bool {
+    pub fn change_trigger(&mut self, name: &str, from: &str, to: &str) -> bool {
+        self.kind = Kind::Changed;
         let sql: String = self
-            .connection
+            .raw()
             .query_row("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?1", [name], |r| {
                 r.get(0)
             })
@@ -58,17 +141,17 @@ impl Database {
             return false;
         }
         let changed = format!("DROP TRIGGER {name};\n{};", sql.replacen(from, to, 1));
-        self.connection.execute_batch(&changed).expect("the changed trigger is SQL");
+        self.raw().execute_batch(&changed).expect("the changed trigger is SQL");
         true
     }
 
     /// For looking at what is there.
-    pub const fn raw(&self) -> &rusqlite::Connection {
-        &self.connection
+    pub fn raw(&self) -> &rusqlite::Connection {
+        self.connection.as_ref().expect("it is given back when it is dropped")
     }
 
     pub fn run(&self, sql: &str, parameters: Vec<Value>) -> rusqlite::Result<Vec<Row>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.raw().prepare_cached(sql)?;
         let columns = statement.column_count();
         let parameters = rusqlite::params_from_iter(parameters.into_iter().map(Parameter));
         let mut rows = statement.query(parameters)?;
@@ -82,7 +165,7 @@ impl Database {
 
     /// Looks something up; the simulator's own SQL is right.
     pub fn look(&self, sql: &str, parameters: impl rusqlite::Params) -> Vec<Row> {
-        let mut statement = self.connection.prepare_cached(sql).expect("the simulator's SQL is SQL");
+        let mut statement = self.raw().prepare_cached(sql).expect("the simulator's SQL is SQL");
         let columns = statement.column_count();
         let mut rows = statement.query(parameters).expect("the simulator asks what can be asked");
         let mut found = vec![];
@@ -94,6 +177,20 @@ impl Database {
 
     pub fn count(&self, sql: &str) -> i64 {
         self.look(sql, []).first().and_then(|row| row.integer(0).ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take().filter(|_| self.kind != Kind::Changed) else { return };
+        for table in TABLES {
+            let emptied =
+                connection.prepare_cached(&format!("DELETE FROM {table}")).and_then(|mut s| s.execute([]));
+            if emptied.is_err() {
+                return;
+            }
+        }
+        KEPT[self.kind as usize].lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
 }
 

@@ -125,6 +125,17 @@ impl Executor {
         self.dead.borrow_mut().insert(process);
     }
 
+    /// Drops everything: tasks know the world that they are in, and would keep it for ever.
+    pub fn clear(&self) {
+        loop {
+            let task = self.tasks.borrow_mut().pop_first();
+            if task.is_none() {
+                break;
+            }
+        }
+        self.sleepers.borrow_mut().clear();
+    }
+
     pub fn spawn(&self, process: Process, work: impl Future<Output = ()> + 'static) {
         if self.is_dead(process) {
             return;

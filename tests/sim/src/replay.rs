@@ -34,14 +34,14 @@ const DRIVEN: &[(&str, &[&str])] = &[
 ];
 
 pub fn check(world: &World) -> Result<(), String> {
-    let copy = Database::new();
+    let mut copy = Database::unguarded();
+    copy.with_triggers_of(&world.database);
     give(world, &copy, "deliveries")?;
     // As they came in: the journal says what became of them.
     let sql = "UPDATE deliveries SET status = 'received', reason = NULL, outcome = NULL, completed_at = NULL
       WHERE status IN ('processed', 'failed') OR outcome IS NOT NULL";
     copy.run(sql, vec![]).map_err(|e| e.to_string())?;
-    // A decision on a timer holds where it is still due; when it was is book-keeping, which the copy does not have.
-    copy.raw().execute_batch("DROP TRIGGER journal_guard").map_err(|e| e.to_string())?;
+    // No guard: a decision on a timer holds where that is still due, and when it was is not in the journal.
     for row in world.database.look("SELECT * FROM journal ORDER BY seq", []) {
         let sql = "INSERT INTO journal (seq, subject, expect, at, actor, cause, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let seq = row.integer(0).unwrap_or(0);
@@ -65,6 +65,9 @@ fn same(world: &World, copy: &Database, table: &str, columns: &[&str]) -> Result
     let what = if columns.is_empty() { "*".to_owned() } else { columns.join(", ") };
     let sql = format!("SELECT {what} FROM {table} ORDER BY 1, 2");
     let (mut is, mut again) = (world.database.look(&sql, []), copy.look(&sql, []));
+    if is == again {
+        return Ok(());
+    }
     let spelled = |row: &penstock_store::Row| row.0.iter().map(spell).collect::<Vec<_>>();
     is.sort_by_key(spelled);
     again.sort_by_key(spelled);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::bugs::Bug;
 use crate::choices::{Choices, Fault};
+use crate::database::Database;
 use crate::executor::Step;
 use crate::invariants::Invariants;
 use crate::scenario::{Scenario, generate};
@@ -78,14 +79,15 @@ fn run_here(input: &Input) -> Report {
     let scenario = input.scenario();
     let choices = Choices::new(input.seed, &input.without, input.muted.clone());
     let trace = if input.is_traced { Trace::on() } else { Trace::off() };
-    let world = World::new(input.seed, scenario, choices, trace);
+    let mut database = Database::new();
+    if let Some(bug) = input.bug {
+        bug.switch_on(&mut database);
+    }
+    let world = World::new(input.seed, scenario, choices, trace, database);
     let listener = world.clone();
     penstock_guest::listen(move |level, message| {
         listener.note(|| format!("server logs {level:?}: {message}"))
     });
-    if let Some(bug) = input.bug {
-        bug.switch_on(&world.database);
-    }
     let mut report = Report::default();
     report.violation = live(&world, &mut report).err();
     penstock_guest::listen(|_, _| {});
@@ -96,6 +98,7 @@ fn run_here(input: &Input) -> Report {
         .iter()
         .filter_map(|r| r.text(0).ok().map(str::to_owned))
         .collect();
+    world.executor.clear();
     report.trace = world.trace.borrow().lines.iter().cloned().collect();
     report
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use penstock_api::runner::{CancelRequest, JobEvent, JobRequest, LogLine, LogStream, StepRequest};
-use penstock_domain::{JobId, Reason, RunnerId, WorkStatus};
+use penstock_domain::{JobId, Reason, RunnerId, Timestamp, WorkStatus};
 use serde_json::{Value, json};
 
 use crate::choices::Fault;
@@ -21,7 +21,7 @@ const HEARTBEAT_MS: u64 = 10_000;
 /// A good runner that was not answered for so long gives the work up, before its lease ends.
 const GIVES_UP_MS: i64 = 27_000;
 /// Beyond every lease.
-const LATE_MS: u64 = 75_000;
+const LATE_MS: (u64, u64) = (31_000, 75_000);
 /// How often a call back is sent again.
 const MAX_TRIES: u32 = 40;
 
@@ -256,12 +256,14 @@ impl AtWork {
             if self.world.happens(Fault::HeartbeatLost) {
                 continue;
             }
-            let began_ms = self.world.true_ms();
+            let (began_ms, was_fenced) = (self.world.true_ms(), self.is_fenced());
             match post(&self.world, &self.path("heartbeat"), &self.request.job.lease.token, Bytes::new())
                 .await
             {
                 Ok(answered) if answered.status().is_success() => {
                     self.heard_ms.set(began_ms);
+                    self.taken(was_fenced, "a heartbeat");
+                    self.keep_lease(answered.body());
                     let told: Value = serde_json::from_slice(answered.body()).unwrap_or_default();
                     if told["cancel"] == true {
                         let mut facts = self.world.facts.borrow_mut();
@@ -277,13 +279,27 @@ impl AtWork {
         }
     }
 
+    /// What it was promised: its lease does not end before.
+    fn keep_lease(&self, body: &[u8]) {
+        let told: Value = serde_json::from_slice(body).unwrap_or_default();
+        let until = told["lease_expires_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        if let Some(attempt) = self.world.facts.borrow_mut().attempts.get_mut(&self.key())
+            && told["cancel"] != true
+        {
+            attempt.lease_until_ms = until.map(Timestamp::as_millis).max(attempt.lease_until_ms);
+        }
+    }
+
     async fn work(&self) {
         match self.manner {
             Manner::Vanishes => {
                 self.end();
                 return;
             }
-            Manner::ReturnsLate => self.world.sleep(LATE_MS).await,
+            Manner::ReturnsLate => {
+                let late_ms = self.world.random(|r| r.between(LATE_MS.0, LATE_MS.1));
+                self.world.sleep(late_ms).await;
+            }
             Manner::Stalls => {
                 while !self.is_cancelled() && !self.is_over.get() {
                     self.world.sleep(5_000).await;
@@ -439,10 +455,29 @@ impl AtWork {
         Ok(())
     }
 
+    /// Somebody else may have the job by now: then nothing that this one says may be taken.
+    fn is_fenced(&self) -> bool {
+        let (job, attempt) = self.key();
+        let rows = self.world.database.look("SELECT attempt FROM jobs WHERE id = ?1", [job.to_string()]);
+        rows.first().and_then(|r| r.integer(0).ok()).is_some_and(|now| now > i64::from(attempt))
+    }
+
+    fn taken(&self, was_fenced: bool, path: &str) {
+        if was_fenced {
+            let (job, attempt) = self.key();
+            let what = format!("{path} was taken of attempt {attempt} of {job}, which another has");
+            self.world.violated("fenced", what);
+        }
+    }
+
     async fn until_taken(&self, path: &str, body: Bytes) -> Result<(), Stopped> {
         for _ in 0..MAX_TRIES {
+            let was_fenced = self.is_fenced();
             match post(&self.world, path, &self.request.job.lease.token, body.clone()).await {
-                Ok(answered) if answered.status().is_success() => return Ok(()),
+                Ok(answered) if answered.status().is_success() => {
+                    self.taken(was_fenced, path);
+                    return Ok(());
+                }
                 Ok(answered) if answered.status().is_client_error() => {
                     let is_lost = answered.status() == 409;
                     self.world

@@ -53,12 +53,18 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, scenario: Scenario, choices: Choices, trace: Trace) -> Rc<Self> {
+    pub fn new(
+        seed: u64,
+        scenario: Scenario,
+        choices: Choices,
+        trace: Trace,
+        database: Database,
+    ) -> Rc<Self> {
         Rc::new(Self {
             seed,
             scenario,
             executor: Executor::new(seed, BEGINNING_MS),
-            database: Database::new(),
+            database,
             facts: RefCell::default(),
             trace: RefCell::new(trace),
             servers: RefCell::default(),

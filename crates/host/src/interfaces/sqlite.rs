@@ -16,7 +16,7 @@ use wasmtime::component::{
 use wasmtime::{Result, StoreContextMut};
 
 use super::bindings::spin::sqlite::sqlite as wit;
-use crate::sqlite::{Database, Output, Session, SqlError};
+use crate::sqlite::{Crowd, Database, Output, Session, SqlError};
 use crate::state::State;
 
 /// What stands behind a guest's `connection`.
@@ -73,9 +73,10 @@ async fn execute(
     session: &Mutex<Session>,
     sql: String,
     parameters: Vec<wit::Value>,
+    crowd: Crowd,
 ) -> Result<Output, wit::Error> {
     let parameters = parameters.into_iter().map(from_guest).collect();
-    session.lock().await.execute(sql, parameters).await.map_err(to_error)
+    session.lock().await.execute(sql, parameters, crowd).await.map_err(to_error)
 }
 
 fn to_error(error: SqlError) -> wit::Error {
@@ -158,7 +159,8 @@ impl wit::HostConnection for State {
             Ok((session, _)) => session,
             Err(e) => return Ok(Err(e)),
         };
-        Ok(execute(&session, sql, parameters).await.map(|output| wit::QueryResult {
+        let crowd = self.grants.crowd();
+        Ok(execute(&session, sql, parameters, crowd).await.map(|output| wit::QueryResult {
             columns: output.columns,
             rows: output.rows.into_iter().map(to_guest).collect(),
         }))
@@ -195,11 +197,15 @@ impl<T: 'static> wit::HostConnectionWithStore<T> for HasSelf<State> {
         sql: String,
         parameters: Vec<wit::Value>,
     ) -> Result<Result<Executed, wit::Error>> {
-        let (session, unread) = match accessor.with(|mut access| access.get().ready(&connection))? {
+        let (ready, crowd) = accessor.with(|mut access| {
+            let state = access.get();
+            (state.ready(&connection), state.grants.crowd())
+        });
+        let (session, unread) = match ready? {
             Ok(ready) => ready,
             Err(e) => return Ok(Err(e)),
         };
-        let (output, result) = match execute(&session, sql, parameters).await {
+        let (output, result) = match execute(&session, sql, parameters, crowd).await {
             Ok(output) => (output, Ok(())),
             Err(e) => (Output::default(), Err(e)),
         };

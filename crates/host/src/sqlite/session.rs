@@ -15,6 +15,14 @@ pub struct Session {
     pub changes: u64,
 }
 
+/// How much else is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowd {
+    /// Nobody is kept waiting by a write, and nobody would share its commit.
+    Alone,
+    Several,
+}
+
 enum Own {
     /// No state: any connection will do.
     Nothing,
@@ -59,8 +67,13 @@ impl Session {
         Self { database, own: Own::Nothing, last_insert_rowid: 0, changes: 0 }
     }
 
-    /// Runs the first statement of `sql`.
-    pub async fn execute(&mut self, mut sql: String, parameters: Vec<Value>) -> Result<Output, SqlError> {
+    /// Runs the first statement of `sql`. `crowd`: whether others may be about to write at the same time.
+    pub async fn execute(
+        &mut self,
+        mut sql: String,
+        parameters: Vec<Value>,
+        crowd: Crowd,
+    ) -> Result<Output, SqlError> {
         let (statement, more) = first(&sql);
         if more {
             tracing::warn!(
@@ -72,12 +85,12 @@ impl Session {
         let kind = Kind::of(&sql);
         match (&self.own, kind) {
             (Own::GivenUp, _) => Err(SqlError::GivenUp),
-            (Own::Nothing, Kind::Insert) => self.write(sql, parameters, true).await,
-            (Own::Nothing, Kind::Change) => self.write(sql, parameters, false).await,
+            (Own::Nothing, Kind::Insert) => self.write(sql, parameters, true, crowd).await,
+            (Own::Nothing, Kind::Change) => self.write(sql, parameters, false, crowd).await,
             (Own::Nothing, Kind::Read) => self.read(sql, parameters).await,
             (Own::Nothing, Kind::With) => match self.read_if_it_is_one(&sql, &parameters).await? {
                 Some(output) => Ok(output),
-                None => self.write(sql, parameters, true).await,
+                None => self.write(sql, parameters, true, crowd).await,
             },
             _ => self.execute_pinned(kind, sql, parameters).await,
         }
@@ -88,8 +101,16 @@ impl Session {
         sql: String,
         parameters: Vec<Value>,
         inserts: bool,
+        crowd: Crowd,
     ) -> Result<Output, SqlError> {
-        let written = self.database.writer.write(sql, parameters).await?;
+        let at_once = match crowd {
+            Crowd::Alone => self.database.writer.write_at_once(&sql, &parameters),
+            Crowd::Several => None,
+        };
+        let written = match at_once {
+            Some(written) => written?,
+            None => self.database.writer.write(sql, parameters).await?,
+        };
         self.changes = written.changes;
         if inserts && written.changes > 0 {
             self.last_insert_rowid = written.last_insert_rowid;
@@ -99,6 +120,9 @@ impl Session {
 
     async fn read(&mut self, sql: String, parameters: Vec<Value>) -> Result<Output, SqlError> {
         let slot = self.database.slot().await?;
+        if let Some(output) = self.database.read_at_once(&sql, &parameters) {
+            return output;
+        }
         let database = self.database.clone();
         blocking(move || {
             let pooled = database.take()?;
@@ -117,17 +141,13 @@ impl Session {
         parameters: &[Value],
     ) -> Result<Option<Output>, SqlError> {
         let slot = self.database.slot().await?;
+        if let Some(output) = self.database.read_at_once_if_it_is_one(sql, parameters) {
+            return output;
+        }
         let (database, sql, parameters) = (self.database.clone(), sql.to_owned(), parameters.to_vec());
         blocking(move || {
             let pooled = database.take()?;
-            let reads = pooled.connection.prepare_cached(&sql).map(|statement| statement.readonly());
-            let output = match reads {
-                Ok(false) => Ok(None),
-                Ok(true) => {
-                    run(&pooled.connection, &pooled.deadline, database.limits, &sql, &parameters).map(Some)
-                }
-                Err(e) => Err(e.into()),
-            };
+            let output = pooled.read_if_it_is_one(database.limits, &sql, &parameters);
             database.give_back(pooled);
             drop(slot);
             output

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
-use super::SqlError;
+use super::{AT_ONCE, SqlError};
 
 /// What the host has to know of a statement before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +152,13 @@ fn millis(time: Duration) -> u64 {
 pub struct StatementLimits {
     pub time: Duration,
     pub result_bytes: usize,
+}
+
+impl StatementLimits {
+    /// For a statement that keeps an async thread meanwhile.
+    pub fn at_once(self) -> Self {
+        Self { time: self.time.min(AT_ONCE), ..self }
+    }
 }
 
 /// Runs the first statement of `sql` and collects its rows.

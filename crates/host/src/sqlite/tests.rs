@@ -32,7 +32,7 @@ fn database(folder: &Folder) -> Arc<Database> {
 }
 
 async fn run(session: &mut Session, sql: &str) -> Result<Vec<Vec<Value>>, String> {
-    session.execute(sql.to_owned(), vec![]).await.map(|o| o.rows).map_err(|e| e.to_string())
+    session.execute(sql.to_owned(), vec![], Crowd::Several).await.map(|o| o.rows).map_err(|e| e.to_string())
 }
 
 async fn count(session: &mut Session) -> i64 {
@@ -204,4 +204,35 @@ async fn the_file_is_in_wal_mode_and_keeps_foreign_keys() {
     assert_eq!(run(&mut one, "PRAGMA synchronous").await.unwrap(), [[Value::Integer(2)]]);
     run(&mut one, "CREATE TABLE t(id INTEGER PRIMARY KEY, p REFERENCES t(id))").await.unwrap();
     assert!(run(&mut one, "INSERT INTO t VALUES (1, 2)").await.unwrap_err().contains("FOREIGN KEY"));
+}
+
+#[test]
+fn a_statement_is_planned_once_whatever_is_bound() {
+    let folder = Folder::new();
+    let db = connection::open(&folder.0.join("db"), Durability::Full, &Deadline::new()).unwrap();
+    db.execute_batch("CREATE TABLE t(a, b); CREATE INDEX i ON t(b) WHERE a = 1").unwrap();
+    let mut statement = db.prepare("SELECT b FROM t WHERE a = ?1 ORDER BY b LIMIT ?2").unwrap();
+    for n in 0..3 {
+        assert!(statement.query([n, n + 1]).unwrap().next().unwrap().is_none());
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_done_at_once_is_done_once_elsewhere() {
+    const MANY: &str = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 300000)";
+    let folder = Folder::new();
+    let db = database(&folder);
+    let mut session = Session::new(db.clone());
+    let mut alone = async |sql: String| {
+        session.execute(sql, vec![], Crowd::Alone).await.map(|o| o.rows).map_err(|e| e.to_string())
+    };
+    alone("CREATE TABLE t(n)".to_owned()).await.unwrap();
+    assert!(db.writer.write_at_once("INSERT INTO t VALUES (0)", &[]).is_some_and(|written| written.is_ok()));
+    let slow = format!("INSERT INTO t {MANY} SELECT n FROM c");
+    assert!(db.writer.write_at_once(&slow, &[]).is_none(), "it takes longer than it may");
+    alone(slow).await.unwrap();
+    let count = format!("{MANY} SELECT count(*), (SELECT count(*) FROM t) FROM c");
+    assert!(db.read_at_once(&count, &[]).is_none(), "it takes longer than it may");
+    assert_eq!(alone(count).await.unwrap(), [[Value::Integer(300_000), Value::Integer(300_001)]]);
 }

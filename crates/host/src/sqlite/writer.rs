@@ -1,15 +1,16 @@
-//! The one thread that writes to a database, in groups.
+//! The one connection that writes to a database: a thread's, which writes in groups, or that of whoever writes alone.
 //!
 //! SQLite has one writer at a time, and a durable commit is mostly a wait for the disk. So single statements that
 //! arrive while one group is being committed become the next group, and share its commit. Each is still atomic by
 //! itself and is answered after the commit: a statement that fails undoes itself only, and where a group as a
 //! whole fails its statements are run again one by one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::SqlError;
@@ -38,6 +39,7 @@ struct Job {
 /// Sends statements to the writing thread.
 #[derive(Debug)]
 pub struct Writer {
+    pen: Arc<Pen>,
     jobs: mpsc::Sender<Job>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -51,15 +53,32 @@ impl Writer {
         gate: Arc<Semaphore>,
     ) -> Result<Self, SqlError> {
         let deadline = Deadline::new();
-        let connection = open(path, durability, &deadline)?;
+        let connection = Mutex::new(open(path, durability, &deadline)?);
+        let pen = Arc::new(Pen { connection, deadline, limits, gate });
         let (jobs, queue) = mpsc::channel(QUEUE);
         let runtime = tokio::runtime::Handle::current();
-        let thread = Thread { connection, deadline, limits, gate, runtime };
+        let thread = Thread { pen: pen.clone(), runtime };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || thread.work(queue))
             .map_err(SqlError::Thread)?;
-        Ok(Self { jobs, thread: Some(thread) })
+        Ok(Self { pen, jobs, thread: Some(thread) })
+    }
+
+    /// Writes here and now, where nobody else writes or waits to. None where it was not written: it then belongs in
+    /// the queue.
+    pub fn write_at_once(&self, sql: &str, parameters: &[Value]) -> Option<Result<Written, SqlError>> {
+        let runtime = tokio::runtime::Handle::current();
+        if runtime.runtime_flavor() != RuntimeFlavor::MultiThread || self.jobs.capacity() < QUEUE {
+            return None;
+        }
+        let _permit = self.pen.gate.try_acquire().ok()?;
+        // The disk decides how long it takes, so the thread's other tasks go to another.
+        let written = tokio::task::block_in_place(|| {
+            let connection = self.pen.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            self.pen.write_one(&connection, self.pen.limits.at_once(), sql, parameters)
+        });
+        (!matches!(written, Err(SqlError::TooLong(_)))).then_some(written)
     }
 
     pub async fn write(&self, sql: String, parameters: Vec<Value>) -> Result<Written, SqlError> {
@@ -85,11 +104,17 @@ impl Drop for Writer {
     }
 }
 
-struct Thread {
-    connection: Connection,
+/// What is written with, by whoever holds the gate.
+#[derive(Debug)]
+struct Pen {
+    connection: Mutex<Connection>,
     deadline: Deadline,
     limits: StatementLimits,
     gate: Arc<Semaphore>,
+}
+
+struct Thread {
+    pen: Arc<Pen>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -103,12 +128,13 @@ impl Thread {
             {
                 group.push(next);
             }
-            let permit = self.gate.try_acquire().ok().or_else(|| self.wait_for_gate(BUSY_TIMEOUT));
+            let gate = &self.pen.gate;
+            let permit = gate.try_acquire().ok().or_else(|| self.wait_for_gate(BUSY_TIMEOUT));
             if permit.is_none() {
                 group.drain(..).for_each(|job| _ = job.reply.send(Err(SqlError::Locked)));
                 continue;
             }
-            let results = self.write_group(&group);
+            let results = self.pen.write_group(&group);
             drop(permit);
             for (job, result) in group.drain(..).zip(results) {
                 _ = job.reply.send(result);
@@ -117,42 +143,61 @@ impl Thread {
     }
 
     fn wait_for_gate(&self, at_most: Duration) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        self.runtime.block_on(async { tokio::time::timeout(at_most, self.gate.acquire()).await.ok()?.ok() })
+        let permit = self.pen.gate.acquire();
+        self.runtime.block_on(async { tokio::time::timeout(at_most, permit).await.ok()?.ok() })
     }
+}
 
+impl Pen {
     fn write_group(&self, group: &[Job]) -> Vec<Result<Written, SqlError>> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         if let [alone] = group {
-            return vec![self.write_one(alone)];
+            return vec![self.write_job(&connection, alone)];
         }
-        self.write_together(group).unwrap_or_else(|| group.iter().map(|job| self.write_one(job)).collect())
+        self.write_together(&connection, group)
+            .unwrap_or_else(|| group.iter().map(|job| self.write_job(&connection, job)).collect())
     }
 
     /// None where the group left nothing behind, and has to be run one by one.
-    fn write_together(&self, group: &[Job]) -> Option<Vec<Result<Written, SqlError>>> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").ok()?;
+    fn write_together(
+        &self,
+        connection: &Connection,
+        group: &[Job],
+    ) -> Option<Vec<Result<Written, SqlError>>> {
+        connection.execute_batch("BEGIN IMMEDIATE").ok()?;
         let mut results = Vec::with_capacity(group.len());
         for job in group {
-            results.push(self.write_one(job));
+            results.push(self.write_job(connection, job));
             // A statement may end the transaction, and take those before it along.
-            if self.connection.is_autocommit() {
+            if connection.is_autocommit() {
                 return None;
             }
         }
-        if self.connection.execute_batch("COMMIT").is_ok() {
+        if connection.execute_batch("COMMIT").is_ok() {
             return Some(results);
         }
-        if !self.connection.is_autocommit() {
-            _ = self.connection.execute_batch("ROLLBACK");
+        if !connection.is_autocommit() {
+            _ = connection.execute_batch("ROLLBACK");
         }
         None
     }
 
-    fn write_one(&self, job: &Job) -> Result<Written, SqlError> {
-        let output = run(&self.connection, &self.deadline, self.limits, &job.sql, &job.parameters)?;
+    fn write_job(&self, connection: &Connection, job: &Job) -> Result<Written, SqlError> {
+        self.write_one(connection, self.limits, &job.sql, &job.parameters)
+    }
+
+    fn write_one(
+        &self,
+        connection: &Connection,
+        limits: StatementLimits,
+        sql: &str,
+        parameters: &[Value],
+    ) -> Result<Written, SqlError> {
+        let output = run(connection, &self.deadline, limits, sql, parameters)?;
         Ok(Written {
             output,
-            changes: self.connection.changes(),
-            last_insert_rowid: self.connection.last_insert_rowid(),
+            changes: connection.changes(),
+            last_insert_rowid: connection.last_insert_rowid(),
         })
     }
 }

@@ -32,6 +32,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         if is_taken_back && before.started_at.is_some() {
             return Err(format!("{name}: attempt {} goes back although it has begun", after.attempt));
         }
+        if before.status == "running" && cause == "lease_expired" && after.status != "running" {
+            ran_out(change, &job)?;
+        }
         if before.status != "running" && after.status == "running" {
             fits(change, &job)?;
         }
@@ -45,6 +48,21 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A lease that was prolonged does not run out before its time.
+fn ran_out(change: &Change<'_>, job: &super::JobChange<'_>) -> Result<(), String> {
+    let Some(before) = job.before else { return Ok(()) };
+    let key = job.after.id.parse().ok().zip(u32::try_from(before.attempt).ok());
+    let facts = change.world.facts.borrow();
+    let until = key.and_then(|key| facts.attempts.get(&key)).and_then(|a| a.lease_until_ms);
+    match until.filter(|until| *until > change.entry.at_ms + change.world.unsteady_ms.get()) {
+        Some(until) => {
+            let early = until - change.entry.at_ms;
+            Err(format!("{}: its lease ran out {early} ms before what its runner was promised", job.name()))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The runner has every label that the job asks for.

@@ -123,7 +123,12 @@ fn stage(random: &mut Random, before: &[StageSpec], size: Size, environments: us
     let ancestors = ancestors(before, &depends_on);
     let deploy = (environments > 0 && random.chance(size.deploys)).then(|| DeploySpec {
         environment: random.index(environments),
-        version: random.chance(300).then(|| format!("v{}", random.between(1, 2))),
+        version: match random.below(4) {
+            0 => Some("v1".to_owned()),
+            // Versions that come again.
+            1 | 2 => Some("'v${{ number % 2 }}'".to_owned()),
+            _ => None,
+        },
         is_checked: random.chance(500),
     });
     let cleans_up = deploy.is_none() && random.chance(120);
@@ -283,7 +288,7 @@ fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, st
     let nth = random.below(6);
     let branch = if random.chance(750) { "main" } else { "feature" };
     let author = random.pick(&PEOPLE);
-    match random.below(if starts { 10 } else { 26 }) {
+    match random.below(if starts { 10 } else { 30 }) {
         0..=4 => What::Push { repository, branch, commit, author },
         5 => What::PullRequest {
             repository,
@@ -302,7 +307,7 @@ fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, st
         16..=20 if environments > 0 => {
             What::Decide { nth, who: random.index(PEOPLE.len()), approve: random.chance(800) }
         }
-        21 | 25 if environments > 0 => What::RollBack { nth },
+        21 | 25..=29 if environments > 0 => What::RollBack { nth: nth % 2 },
         22 if environments > 0 => What::Lift { nth },
         23 if environments > 0 => {
             What::SwitchApproval { environment: random.index(environments), asks: random.chance(500) }
