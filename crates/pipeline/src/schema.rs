@@ -6,7 +6,8 @@
 //! compares, others hold it against the parser.
 //!
 //! Deliberately not in it: what only names and expressions decide, such as whether a stage exists. A file that fits
-//! may still be refused by [`crate::parse`].
+//! may still be refused by [`crate::parse`]. The other way round there is one thing: the parser reads a number within
+//! quotes, too, which the schema would rather see without.
 
 mod job;
 mod kit;
