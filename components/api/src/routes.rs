@@ -15,6 +15,7 @@ enum To {
     Healthz,
     Readyz,
     OpenApi,
+    PipelineSchema,
     Status,
     Badge,
     ExecutionPage,
@@ -49,6 +50,7 @@ const ROUTES: &[Route<To>] = &[
     (Method::GET, "/healthz", To::Healthz),
     (Method::GET, "/readyz", To::Readyz),
     (Method::GET, "/openapi.json", To::OpenApi),
+    (Method::GET, "/schema/pipeline.json", To::PipelineSchema),
     (Method::GET, "/status/:owner/:repo", To::Status),
     (Method::GET, "/badge/:owner/:repo", To::Badge),
     (Method::GET, "/executions/:id", To::ExecutionPage),
@@ -85,7 +87,8 @@ const ROUTES: &[Route<To>] = &[
 /// The least role that a route takes. Written out, so that a new route can't forget to be asked for one.
 fn least(to: To) -> Role {
     match to {
-        To::Healthz | To::Readyz | To::OpenApi | To::Status | To::Badge | To::ExecutionPage => Role::Viewer,
+        To::Healthz | To::Readyz | To::OpenApi | To::PipelineSchema => Role::Viewer,
+        To::Status | To::Badge | To::ExecutionPage => Role::Viewer,
         To::RegisterRunner | To::Runners | To::WhoAmI | To::Later => Role::Viewer,
         To::Pipelines | To::Pipeline | To::PipelineExecutions | To::Executions | To::Execution => {
             Role::Viewer
@@ -113,7 +116,8 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
     match matched.to {
         To::Healthz => Ok(health::alive()),
         To::Readyz => health::ready(&platform).await,
-        To::OpenApi => Ok(openapi()),
+        To::OpenApi => Ok(document(include_bytes!("../openapi.json"))),
+        To::PipelineSchema => Ok(pipeline_schema()),
         To::Status => status::show(&platform, &request, &matched.params).await,
         To::Badge => badge::show(&platform, &request, &matched.params).await,
         To::ExecutionPage => execution_page::show(&platform, matched.params.id("id", "execution")?).await,
@@ -167,11 +171,21 @@ fn later(path: &str) -> Problem {
     Problem::new(StatusCode::NOT_IMPLEMENTED, "not_supported_yet", "Not supported yet", detail)
 }
 
-fn openapi() -> penstock_guest::Response {
+/// A checked-in file, which is JSON.
+fn document(text: &'static [u8]) -> penstock_guest::Response {
     let mut response = penstock_guest::text(StatusCode::OK, "");
-    *response.body_mut() = ResponseBody::Whole(bytes::Bytes::from_static(include_bytes!("../openapi.json")));
+    *response.body_mut() = ResponseBody::Whole(bytes::Bytes::from_static(text));
     response
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Editors ask for it with every file that they open.
+fn pipeline_schema() -> penstock_guest::Response {
+    let mut response = document(include_bytes!("../pipeline.schema.json"));
+    response
+        .headers_mut()
+        .insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("public, max-age=3600"));
     response
 }

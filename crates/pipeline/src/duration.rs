@@ -1,9 +1,11 @@
 //! `90s`, `5m`, `1h30m`: lengths of time as people write them.
 
+/// Largest first.
+pub(crate) const UNITS: [(&str, i64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
 /// Milliseconds of `text`: numbers each with `d`, `h`, `m`, `s` or `ms`, largest unit first, without blanks.
 pub(crate) fn parse_ms(text: &str) -> Option<i64> {
-    const UNITS: [(&str, i64); 5] =
-        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
     let mut rest = text;
     let mut units = UNITS.iter();
     let mut total: i64 = 0;

@@ -47,6 +47,8 @@ mod plan;
 mod planner;
 mod retry;
 mod schedule;
+#[cfg(feature = "schema")]
+mod schema;
 mod suggest;
 mod template;
 mod tree;
@@ -74,5 +76,7 @@ pub use plan::{
 pub use planner::{check_parameter_name, plan, plan_jobs};
 pub use retry::RetryPolicy;
 pub use schedule::{Missed, missed, next_run};
+#[cfg(feature = "schema")]
+pub use schema::json_schema;
 pub use template::Template;
 pub use trigger::{BranchFilter, Refusal, Schedule, Trigger, Triggers};

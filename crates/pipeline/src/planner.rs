@@ -526,24 +526,28 @@ pub fn check_parameter_name(name: &str) -> Result<(), String> {
     if commands(name) { Err(format!("`{name}` would change what runs")) } else { Ok(()) }
 }
 
-/// Who may start a pipeline need not be who may change what it does; through these a value becomes a command.
+/// Names of variables through which a value becomes a command.
+pub(crate) const COMMANDS: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "SHELL",
+    "IFS",
+    "ENV",
+    "BASH_ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "PROMPT_COMMAND",
+    "EDITOR",
+    "PAGER",
+    "NODE_OPTIONS",
+];
+/// What further such names begin with.
+pub(crate) const COMMAND_PREFIXES: [&str; 8] =
+    ["LD_", "DYLD_", "GIT_", "SSH_", "PYTHON", "PERL", "RUBY", "JAVA_TOOL_"];
+
+/// Who may start a pipeline need not be who may change what it does.
 pub(crate) fn commands(parameter: &str) -> bool {
-    const NAMES: [&str; 12] = [
-        "PATH",
-        "HOME",
-        "SHELL",
-        "IFS",
-        "ENV",
-        "BASH_ENV",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "PROMPT_COMMAND",
-        "EDITOR",
-        "PAGER",
-        "NODE_OPTIONS",
-    ];
-    const PREFIXES: [&str; 8] = ["LD_", "DYLD_", "GIT_", "SSH_", "PYTHON", "PERL", "RUBY", "JAVA_TOOL_"];
-    NAMES.contains(&parameter) || PREFIXES.iter().any(|prefix| parameter.starts_with(prefix))
+    COMMANDS.contains(&parameter) || COMMAND_PREFIXES.iter().any(|prefix| parameter.starts_with(prefix))
 }
 
 fn outside(pointer: &str) -> Place {

@@ -330,6 +330,12 @@ fn a_report_that_could_not_be_found_or_read_is_refused() {
         "#]],
         ),
         (
+            "x-own: reports/*.xml",
+            expect![[r#"
+            1:63 /stages/0/jobs/0/reports missing_field: `reports` names no file (write `reports: { junit: "reports/*.xml", lcov: coverage/lcov.info }`)
+        "#]],
+        ),
+        (
             "junit: ~, lcov: []",
             expect![[r#"
             1:81 /stages/0/jobs/0/reports/lcov missing_field: `lcov` names no file (write a path such as `reports/*.xml`, or leave it out)

@@ -71,6 +71,7 @@ fn promised() -> BTreeMap<String, Grants> {
             "/healthz",
             "/openapi.json",
             "/readyz",
+            "/schema/pipeline.json",
             "/status/...",
         ],
         &["sqlite default", "kv default"],

@@ -20,6 +20,9 @@ fn it_says_that_it_lives_that_it_serves_and_what_it_offers_to_everyone() {
     for path in ["/api/v1/pipelines", "/api/v1/executions", "/hooks/github", "/healthz"] {
         assert!(description["paths"][path].is_object(), "{path} is not described");
     }
+    let schema = get("/schema/pipeline.json");
+    assert_eq!(schema["$id"], "/schema/pipeline.json");
+    assert!(schema["properties"]["stages"].is_object(), "stages are not described");
     let head = at.send(&Call { method: "HEAD", path: "/healthz", headers: vec![], body: &[] });
     assert_eq!((head.status(), head.body.len()), (200, 0));
 }

@@ -1,5 +1,6 @@
 //! Who may do what.
 
+use penstock_api_component::routes::handle;
 use penstock_testkit::database::Database;
 use penstock_testkit::platform::{Answered, TestPlatform, request};
 use serde_json::{Value, json};
@@ -70,10 +71,7 @@ fn without_a_good_token_nobody_learns_what_there_is() {
     let platform = server();
     for path in ["/api/v1/pipelines", "/api/v1/nothing", "/api/nothing", "/api/v1/approvals"] {
         for token in [None, Some("no token"), Some(""), Some("pst_AAAA")] {
-            let answer = Answered::of(penstock_api_component::routes::handle(
-                platform.clone(),
-                request("GET", path, token, &Value::Null),
-            ));
+            let answer = Answered::of(handle(platform.clone(), request("GET", path, token, &Value::Null)));
             assert_eq!(answer.expect(401)["code"], "unauthorized", "{path} {token:?}");
         }
     }
@@ -116,4 +114,13 @@ fn what_is_done_bears_the_name_of_the_token() {
     let path = format!("/api/v1/pipelines/{}/execute", made["pipeline"]["id"].as_str().unwrap());
     ask(&platform, &secret, "POST", &path, &json!({})).expect(503);
     assert_eq!(platform.sent()[0].json()["actor"], "ada@acme");
+}
+
+#[test]
+fn what_a_pipeline_file_may_hold_is_for_everybody_and_may_be_kept() {
+    let answered =
+        Answered::of(handle(server(), request("GET", "/schema/pipeline.json", None, &Value::Null)));
+    assert_eq!(answered.expect(200)["$id"], "/schema/pipeline.json");
+    assert_eq!(answered.headers["content-type"], "application/json");
+    assert_eq!(answered.headers["cache-control"], "public, max-age=3600");
 }

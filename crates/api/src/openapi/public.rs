@@ -41,6 +41,20 @@ pub fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             "An OpenAPI 3.1 document.",
             json!({ "type": "object" }),
         ),
+        Operation::new(
+            "get",
+            "/schema/pipeline.json",
+            "readPipelineSchema",
+            "service",
+            "The schema of a pipeline file",
+        )
+        .about(
+            "For editors, which complete and check a file by it. A file that fits may still be refused: what names \
+             and expressions lead to, `POST /api/v1/pipelines/validate` says.",
+        )
+        .for_whom(&[])
+        .json(200, "A JSON Schema of draft 2020-12.", json!({ "type": "object" }))
+        .with_headers(200, &[("Cache-Control", "CacheControl")]),
     ]
 }
 

@@ -9,7 +9,7 @@ use crate::expression::names::Site;
 use crate::limits::{MAX_CONCURRENT, MAX_GROUP_BYTES};
 use crate::template::{Template, has_expressions};
 
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "`concurrency`",
     fields: &["group", "limit", "cancel_in_progress"],
     later: &[],

@@ -19,7 +19,7 @@ use crate::template::{Template, has_expressions};
 use crate::tree::shown;
 
 const DO_IT_IN_A_JOB: &str = "do it in the stage's jobs until then";
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "`deploy`",
     fields: &["environment", "strategy", "version", "health_check"],
     later: &[
@@ -46,14 +46,14 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-const STRATEGIES: Words = Words {
+pub(crate) const STRATEGIES: Words = Words {
     what: "`strategy`",
     known: &["rolling", "recreate"],
     later: &["blue_green", "canary", "a_b_testing"],
     until_then: "use `rolling` or `recreate` until then",
 };
 
-const HEALTH: Shape = Shape {
+pub(crate) const HEALTH: Shape = Shape {
     what: "`health_check`",
     fields: &["url", "expect_status", "timeout", "interval", "attempts", "successes"],
     later: &[

@@ -7,7 +7,7 @@ use crate::diagnostic::code;
 use crate::limits::{MAX_GATES, MAX_THRESHOLD};
 use crate::plan::PlannedGate;
 
-const GATE: Shape = Shape {
+pub(crate) const GATE: Shape = Shape {
     what: "a gate",
     fields: &["type", "metric", "operator", "threshold", "blocker", "overridable"],
     later: &[
@@ -28,32 +28,32 @@ const GATE: Shape = Shape {
     ],
 };
 
-const TYPES: Words = Words {
+pub(crate) const TYPES: Words = Words {
     what: "a gate's `type`",
     known: &["test_coverage", "code_quality", "custom"],
     later: &["security_scan", "performance", "accessibility"],
     until_then: "let a step of a job fail on what it finds until then",
 };
 
-const METRICS: Words = Words {
+pub(crate) const METRICS: Words = Words {
     what: "`metric`",
     known: &["line_coverage", "branch_coverage", "function_coverage", "test_success_rate", "failed_tests"],
     later: &[],
     until_then: "",
 };
 
-const OPERATORS: Words =
+pub(crate) const OPERATORS: Words =
     Words { what: "`operator`", known: &[">", ">=", "<", "<=", "=", "!="], later: &[], until_then: "" };
 
 /// What a type may ask for; the first is meant where the gate names none, but for `custom`.
-const METRICS_OF: [(&str, &[&str]); 3] = [
+pub(crate) const METRICS_OF: [(&str, &[&str]); 3] = [
     ("test_coverage", &["line_coverage", "branch_coverage", "function_coverage"]),
     ("code_quality", &["test_success_rate", "failed_tests"]),
     ("custom", METRICS.known),
 ];
 
 /// A metric's default operator and threshold, and the largest threshold.
-const ASKED: [(&str, &str, f64, f64); 5] = [
+pub(crate) const ASKED: [(&str, &str, f64, f64); 5] = [
     ("line_coverage", ">=", 80.0, 100.0),
     ("branch_coverage", ">=", 80.0, 100.0),
     ("function_coverage", ">=", 80.0, 100.0),

@@ -8,7 +8,7 @@ use crate::limits::{MAX_DESCRIPTION_BYTES, MAX_INPUTS, MAX_OPTIONS, MAX_VALUE_BY
 use crate::planner::commands;
 use crate::tree::{Key, Node, shown};
 
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "an input",
     fields: &["type", "required", "default", "options", "description"],
     later: &[
@@ -26,7 +26,7 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-const TYPES: Words = Words {
+pub(crate) const TYPES: Words = Words {
     what: "an input's `type`",
     known: &["string", "number", "boolean", "choice"],
     later: &["environment", "secret"],

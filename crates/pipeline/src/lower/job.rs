@@ -25,7 +25,7 @@ use crate::template::has_expressions;
 use crate::tree::{Span, shown};
 
 const RUN_IT: &str = "do it in a step with `run` until then";
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "a job",
     fields: &[
         "name",
@@ -90,7 +90,7 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-const RETRY: Shape = Shape {
+pub(crate) const RETRY: Shape = Shape {
     what: "`retry`",
     fields: &["max", "delay", "backoff", "on"],
     later: &[],

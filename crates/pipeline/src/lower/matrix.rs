@@ -14,7 +14,7 @@ use crate::suggest::nearest;
 use crate::tree::{Key, Node, Span, Value, segment, shown};
 
 const HINT: &str = "write `matrix: { node: [18, 20] }`";
-const SETTINGS: [&str; 4] = ["include", "exclude", "max_parallel", "fail_fast"];
+pub(crate) const SETTINGS: [&str; 4] = ["include", "exclude", "max_parallel", "fail_fast"];
 /// Before `exclude` takes any out: what is written out only to be dropped.
 const MAX_PRODUCT: usize = 4 * MAX_COMBINATIONS;
 

@@ -35,8 +35,28 @@ use stage::Lowered;
 pub use text::check_variable_name;
 use usage::Level;
 
+/// What may stand where: what is read by it here is told by it to others, as the schema.
+#[cfg(feature = "schema")]
+pub(crate) mod tables {
+    pub(crate) use super::PIPELINE;
+    pub(crate) use super::concurrency::SHAPE as CONCURRENCY;
+    pub(crate) use super::deploy::{HEALTH, SHAPE as DEPLOY, STRATEGIES};
+    pub(crate) use super::gate::{ASKED, GATE, METRICS, METRICS_OF, OPERATORS, TYPES as GATE_TYPES};
+    pub(crate) use super::input::{SHAPE as INPUT, TYPES as INPUT_TYPES};
+    pub(crate) use super::job::{RETRY, SHAPE as JOB};
+    pub(crate) use super::matrix::SETTINGS;
+    pub(crate) use super::on::{MANUAL, ON, PULL_REQUEST, PULL_REQUEST_TYPES, PUSH, WEBHOOK};
+    pub(crate) use super::read::{NAME_SIGNS, OWN_PREFIX, Shape, Words};
+    pub(crate) use super::report::{SHAPE as REPORTS, TEST_TYPES};
+    pub(crate) use super::schedule::SHAPE as SCHEDULE;
+    pub(crate) use super::stage::SHAPE as STAGE;
+    pub(crate) use super::step::{ACTIONS, SHAPE as STEP, SHELLS, TYPES as STEP_TYPES};
+    pub(crate) use super::text::RESERVED_PREFIX;
+    pub(crate) use super::then::SHAPE as THEN;
+}
+
 const RUN_IT: &str = "do it in a job with `run` until then";
-const PIPELINE: Shape = Shape {
+pub(crate) const PIPELINE: Shape = Shape {
     what: "a pipeline",
     fields: &[
         "name",

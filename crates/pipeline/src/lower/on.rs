@@ -12,7 +12,7 @@ use crate::trigger::{BranchFilter, Triggers};
 
 const LATER_EVENT: &str = "start it through the API until then";
 
-const ON: Shape = Shape {
+pub(crate) const ON: Shape = Shape {
     what: "`on`",
     fields: &["push", "pull_request", "tag", "schedule", "webhook", "manual"],
     later: &[
@@ -36,7 +36,7 @@ const ON: Shape = Shape {
 };
 
 const INSTEAD_OF_BRANCHES_IGNORE: &str = "write `branches: [\"**\", \"!name\"]`";
-const PUSH: Shape = Shape {
+pub(crate) const PUSH: Shape = Shape {
     what: "`push`",
     fields: &["branches", "paths", "paths_ignore"],
     later: &[],
@@ -47,7 +47,7 @@ const PUSH: Shape = Shape {
     ],
 };
 
-const PULL_REQUEST: Shape = Shape {
+pub(crate) const PULL_REQUEST: Shape = Shape {
     what: "`pull_request`",
     fields: &["branches", "paths", "paths_ignore", "types", "events"],
     later: &[],
@@ -57,7 +57,7 @@ const PULL_REQUEST: Shape = Shape {
     ],
 };
 
-const PULL_REQUEST_TYPES: Words = Words {
+pub(crate) const PULL_REQUEST_TYPES: Words = Words {
     what: "a type",
     known: &["opened", "reopened", "synchronize", "ready_for_review"],
     later: &[
@@ -72,14 +72,14 @@ const PULL_REQUEST_TYPES: Words = Words {
     until_then: "it starts when a pull request is opened, reopened, gets commits or is ready for review",
 };
 
-const WEBHOOK: Shape = Shape {
+pub(crate) const WEBHOOK: Shape = Shape {
     what: "`webhook`",
     fields: &["events"],
     later: &[],
     instead: &[("types", "write `events`"), ("names", "write `events`"), ("secret", "it is the server's")],
 };
 
-const MANUAL: Shape = Shape { what: "`manual`", fields: &["inputs"], later: &[], instead: &[] };
+pub(crate) const MANUAL: Shape = Shape { what: "`manual`", fields: &["inputs"], later: &[], instead: &[] };
 
 /// What starts it, and what a run may be given.
 pub(super) fn triggers(reader: &mut Reader<'_>, at: Option<At<'_>>) -> (Triggers, Vec<Input>) {

@@ -43,7 +43,7 @@ impl Path<'_> {
 }
 
 /// Members of this beginning are the author's own: a place for what is anchored once and repeated.
-const OWN_PREFIX: &str = "x-";
+pub(crate) const OWN_PREFIX: &str = "x-";
 
 /// A node, and the way to it.
 #[derive(Clone, Copy)]
@@ -53,7 +53,7 @@ pub(super) struct At<'t> {
 }
 
 /// What a mapping may hold.
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// Such as `a job`.
     pub what: &'static str,
     pub fields: &'static [&'static str],
@@ -64,7 +64,7 @@ pub(super) struct Shape {
 }
 
 /// What a value may be: one of a closed list.
-pub(super) struct Words {
+pub(crate) struct Words {
     /// Such as `` `strategy` ``.
     pub what: &'static str,
     pub known: &'static [&'static str],
@@ -429,6 +429,8 @@ impl Reader<'_> {
 }
 
 const NAME_HINT: &str = "use letters, digits, blanks and `_ - . / : ( ) + , & # @`";
+/// What a name may hold beside letters, digits and blanks.
+pub(crate) const NAME_SIGNS: &str = "_./:()+,&#@-";
 
 /// Why a text can't be a name.
 fn objection(text: &str, what: &str) -> Option<String> {
@@ -446,5 +448,5 @@ fn objection(text: &str, what: &str) -> Option<String> {
 }
 
 fn is_name_char(c: char) -> bool {
-    c.is_alphanumeric() || " _-./:()+,&#@".contains(c)
+    c.is_alphanumeric() || c == ' ' || NAME_SIGNS.contains(c)
 }

@@ -2,7 +2,7 @@
 //!
 //! The patterns are only checked here; the runner looks for the files.
 
-use super::read::{At, Fields, Reader, Shape, Words};
+use super::read::{At, Fields, OWN_PREFIX, Reader, Shape, Words};
 use crate::diagnostic::code;
 use crate::glob;
 use crate::limits::{MAX_REPORT_PATH_BYTES, MAX_REPORTS};
@@ -13,7 +13,7 @@ const FORMATS: [&str; 2] = ["junit", "lcov"];
 
 const WRITE_JUNIT: &str = "let the tests write `junit` until then";
 const WRITE_LCOV: &str = "let the tests write `lcov` until then";
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "`reports`",
     fields: &["junit", "lcov", "test_type"],
     later: &[
@@ -42,7 +42,7 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-const TEST_TYPES: Words = Words {
+pub(crate) const TEST_TYPES: Words = Words {
     what: "`test_type`",
     known: &["unit", "integration", "e2e", "performance", "security", "accessibility", "visual"],
     later: &[],
@@ -64,7 +64,8 @@ pub(super) fn reports(reader: &mut Reader<'_>, at: At<'_>) -> Vec<ReportRequest>
             }
         }
     }
-    let names_some = |(key, node): &(Key, Node)| key.text != "test_type" && !node.is_null();
+    let is_own = |key: &Key| key.text.starts_with(OWN_PREFIX);
+    let names_some = |(key, node): &(Key, Node)| key.text != "test_type" && !is_own(key) && !node.is_null();
     if !at.entries().is_some_and(|entries| entries.iter().any(names_some)) {
         reader.error(&at, code::MISSING_FIELD, "`reports` names no file").hint(HINT);
     }

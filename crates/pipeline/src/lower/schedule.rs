@@ -13,7 +13,7 @@ use crate::suggest::nearest;
 use crate::tree::{Key, Node, shown};
 use crate::trigger::Schedule;
 
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "a schedule",
     fields: &["cron", "timezone", "branch", "inputs", "variables"],
     later: &[("enabled", "take the schedule out until then")],

@@ -19,7 +19,7 @@ use crate::planner::despite_failure;
 use crate::suggest::nearest;
 use crate::tree::{Span, Value, shown};
 
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "a stage",
     fields: &[
         "name",

@@ -13,7 +13,7 @@ use crate::template::Template;
 use crate::tree::shown;
 
 const RUN_IT: &str = "do it with `run` until then";
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "a step",
     fields: &[
         "run",
@@ -58,14 +58,14 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-const TYPES: Words =
+pub(crate) const TYPES: Words =
     Words { what: "a step's `type`", known: &["command", "script", "action"], later: &[], until_then: "" };
 
-pub(super) const SHELLS: Words =
+pub(crate) const SHELLS: Words =
     Words { what: "`shell`", known: &["sh", "bash", "python3", "node"], later: &[], until_then: "" };
 
 /// What a step does, and the type that this is called.
-const ACTIONS: [(&str, &str); 3] = [("run", "command"), ("script", "script"), ("uses", "action")];
+pub(crate) const ACTIONS: [(&str, &str); 3] = [("run", "command"), ("script", "script"), ("uses", "action")];
 
 /// The shell of a script that names its own.
 pub(super) const OWN_SHELL: &str = "script";

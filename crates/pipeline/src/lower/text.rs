@@ -15,7 +15,7 @@ use crate::template::{Asks, Piece, Template, split};
 use crate::tree::{Scalar, Span, shown};
 
 /// What the runner tells every step; a variable of that name would lie.
-const RESERVED_PREFIX: &str = "PENSTOCK";
+pub(crate) const RESERVED_PREFIX: &str = "PENSTOCK";
 
 /// `variables`, which `scope` knows from then on.
 pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut Scope<'_>) -> Vec<Variable> {

@@ -9,7 +9,7 @@ use crate::expression::names::Site;
 use crate::limits::{MAX_PATH_CHARS, MAX_SUCCESSORS};
 use crate::template::Template;
 
-const SHAPE: Shape = Shape {
+pub(crate) const SHAPE: Shape = Shape {
     what: "what follows",
     fields: &["pipeline", "if", "branch", "parameters", "variables"],
     later: &[
