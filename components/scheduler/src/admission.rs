@@ -35,9 +35,7 @@ async fn admit<P: Platform>(scheduler: &Scheduler<P>, found: Admissible) -> Resu
     }
     let at = moment(&scheduler.platform);
     let Ok(mut decision) = decide(snapshot, &Event::Admit, &at) else { return Ok(Occasion::default()) };
-    if !penstock_domain::bugs::is_on("admission_not_guarded") {
-        decision.changes.guards.push(state.guard());
-    }
+    decision.changes.guards.push(state.guard());
     decision.changes.guards.extend(state.group.as_ref().map(GroupState::guard));
     let by = Cause::new("scheduler", "admit");
     match store.commit(&Entry::of_execution(execution, &decision), &by, at.now).await {

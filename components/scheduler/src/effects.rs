@@ -117,9 +117,7 @@ async fn push<P: Platform>(
             store.finish_effect(id, "taken", now).await?;
             Ok(store.note_runner_alive(runner_id, now).await?)
         }
-        Pushed::Refused(Unreachable::Refused)
-            if tries > 1 && !penstock_domain::bugs::is_on("late_refusal_believed") =>
-        {
+        Pushed::Refused(Unreachable::Refused) if tries > 1 => {
             let error = "the runner can't be reached now, and may have taken an earlier push";
             Ok(store.postpone_effect(id, now.plus_ms(AGAIN_MS), error).await?)
         }

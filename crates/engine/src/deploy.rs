@@ -112,9 +112,7 @@ pub(crate) fn go_in(draft: &mut Draft, stage: usize) -> Result<(), Refusal> {
     // An earlier version is brought back at once: leave was given when it came first.
     let takes_back = held.rollback_of;
     if takes_back.is_none() {
-        if environment.quarantined.contains_key(&held.version)
-            && !penstock_domain::bugs::is_on("quarantine_forgotten")
-        {
+        if environment.quarantined.contains_key(&held.version) {
             return hold(draft, stage, Reason::VersionQuarantined);
         }
         if !environment.approval_required {

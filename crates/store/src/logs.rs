@@ -53,7 +53,6 @@ impl<C: Connection> Store<C> {
         let sql = "SELECT COALESCE(max(last_seq), 0) FROM log_chunks WHERE job_id = ?1 AND attempt = ?2";
         let rows = self.connection.query(sql, vec![id(job), attempt.into()]).await?;
         let last: u64 = rows.first().map(|r| r.unsigned(0)).transpose()?.unwrap_or(0);
-        let last = if penstock_domain::bugs::is_on("log_lines_twice") { 0 } else { last };
         let new: Vec<&LogLine> = lines.iter().filter(|l| l.seq > last).collect();
         let (Some(first), Some(end)) = (new.first(), new.last()) else { return Ok(Appended::Kept) };
         if first.seq != last + 1 {

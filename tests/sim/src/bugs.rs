@@ -92,11 +92,6 @@ pub const ALL: &[Bug] = &[
         place: Place::Code,
     },
     Bug {
-        name: "quarantine_forgotten",
-        what: "A version that was taken back is deployed again.",
-        place: Place::Code,
-    },
-    Bug {
         name: "environment_not_freed",
         what: "A deployment that has ended keeps its environment.",
         place: Place::Code,
@@ -118,16 +113,6 @@ pub const ALL: &[Bug] = &[
         place: Place::Code,
     },
     Bug { name: "gate_blocks_nothing", what: "A failed gate lets its stage succeed.", place: Place::Code },
-    Bug {
-        name: "admission_not_guarded",
-        what: "Two schedulers that find room both let an execution begin.",
-        place: Place::Code,
-    },
-    Bug {
-        name: "late_refusal_believed",
-        what: "A refusal counts although an earlier push may have been taken.",
-        place: Place::Code,
-    },
     Bug {
         name: "errors_are_refusals",
         what: "An error of a runner counts as a refusal, although it may have taken the job.",
@@ -171,11 +156,6 @@ pub const ALL: &[Bug] = &[
     Bug {
         name: "last_come_first_served",
         what: "The youngest queued execution begins first.",
-        place: Place::Code,
-    },
-    Bug {
-        name: "log_lines_twice",
-        what: "Log lines that are sent again are kept again.",
         place: Place::Code,
     },
     Bug {
