@@ -34,7 +34,6 @@ pub fn everything(workspace: &Workspace) -> Outcome {
     let mut tally = Tally::default();
     if built {
         step(tests(workspace, &inputs, &mut tally));
-        step(simulator_is_proven(workspace));
     }
 
     let elapsed = duration(started.elapsed());
@@ -73,12 +72,6 @@ fn lint_components(workspace: &Workspace) -> Outcome {
     let packages = names.iter().flat_map(|name| ["-p", name]);
     let arguments = ["clippy", "--target", WASM_TARGET].into_iter().chain(packages);
     run("lint (Wasm)", cargo(workspace, arguments.chain(["--", "-D", "warnings"])))
-}
-
-/// Apart from the others, because the deliberate bugs are compiled into nothing else.
-fn simulator_is_proven(workspace: &Workspace) -> Outcome {
-    let arguments = ["test", "--package", "penstock-sim", "--features", "bugs", "--test", "bugs"];
-    run("the simulator against deliberate bugs", cargo(workspace, arguments))
 }
 
 fn tests(workspace: &Workspace, inputs: &TestInputs, tally: &mut Tally) -> Outcome {
