@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use penstock_sim::{Input, run};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 const THREADS: u64 = 2;
 
 fn base() -> u64 {
