@@ -53,13 +53,29 @@ const LATE_MS: i64 = 3_600_000;
 /// Never made up for: what was due yesterday is not expected any more.
 const TOO_LATE_MS: i64 = 24 * 3_600_000;
 
-/// Whether a schedule that was `due` is still done at `now`, when nobody looked at the clock in between: if it is at
-/// most an hour late, or late by less than half of the time to the next one, but by no more than a day. However many
-/// times were missed, it is done once.
+/// Whether a schedule that was `due` is still done at `now`, when nobody looked at the clock in between: if the last of
+/// its times that were missed is at most an hour ago, or by less than half of the time to the next one, but by no more
+/// than a day. However many times were missed, it is done once.
 pub fn missed(schedule: &Schedule, due: Timestamp, now: Timestamp) -> Missed {
-    let period_ms = next_run(schedule, due).map_or(0, |next| next.since_ms(due));
+    let last = last_missed(schedule, due, now);
+    let period_ms = next_run(schedule, last).map_or(0, |next| next.since_ms(last));
     let tolerated_ms = (period_ms / 2).clamp(LATE_MS, TOO_LATE_MS);
-    if now.since_ms(due) <= tolerated_ms { Missed::Run } else { Missed::SkipTo(next_run(schedule, now)) }
+    if now.since_ms(last) <= tolerated_ms { Missed::Run } else { Missed::SkipTo(next_run(schedule, now)) }
+}
+
+/// The last time up to `now`, or one that is as good: any within the last hour is done, and none before yesterday.
+fn last_missed(schedule: &Schedule, due: Timestamp, now: Timestamp) -> Timestamp {
+    let next = |after: Timestamp| next_run(schedule, after).filter(|at| *at <= now);
+    if let Some(recent) = next(now.plus_ms(-LATE_MS)) {
+        return recent.max(due);
+    }
+    // At most the minutes of a day.
+    let mut last = due;
+    let mut after = due.max(now.plus_ms(-TOO_LATE_MS));
+    while let Some(at) = next(after) {
+        (last, after) = (at, at);
+    }
+    last
 }
 
 fn wall_clock(zone: &TimeZone, at: Timestamp) -> Option<DateTime> {

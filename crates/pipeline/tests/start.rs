@@ -305,9 +305,15 @@ fn what_was_missed_is_done_once_or_not_at_all() {
     let often = schedule("*/5 * * * *", "UTC");
     let due = at("2026-01-01T00:00:00Z");
     assert_eq!(missed(&often, due, at("2026-01-01T00:59:00Z")), Missed::Run);
+    // Its last time was a moment ago, whenever its first one was.
+    assert_eq!(missed(&often, due, at("2026-03-01T01:01:00Z")), Missed::Run);
+    let mornings = schedule("*/5 0-5 * * *", "UTC");
+    assert_eq!(missed(&mornings, due, at("2026-01-03T06:50:00Z")), Missed::Run);
+    // The next time is a night away: half of that is tolerated.
+    assert_eq!(missed(&mornings, due, at("2026-01-03T14:59:00Z")), Missed::Run);
     assert_eq!(
-        missed(&often, due, at("2026-01-01T01:01:00Z")),
-        Missed::SkipTo(Some(at("2026-01-01T01:05:00Z")))
+        missed(&mornings, due, at("2026-01-03T15:01:00Z")),
+        Missed::SkipTo(Some(at("2026-01-04T00:00:00Z")))
     );
     let daily = schedule("0 0 * * *", "UTC");
     assert_eq!(missed(&daily, due, at("2026-01-01T11:59:00Z")), Missed::Run);
@@ -315,6 +321,7 @@ fn what_was_missed_is_done_once_or_not_at_all() {
         missed(&daily, due, at("2026-01-01T12:01:00Z")),
         Missed::SkipTo(Some(at("2026-01-02T00:00:00Z")))
     );
+    assert_eq!(missed(&daily, due, at("2026-01-03T00:30:00Z")), Missed::Run);
     let yearly = schedule("0 0 1 1 *", "UTC");
     assert_eq!(missed(&yearly, due, at("2026-01-01T23:00:00Z")), Missed::Run);
     assert_eq!(
