@@ -5,7 +5,7 @@ use penstock_api::internal::{Actor, CancelExecution, RetryExecution, StartExecut
 use penstock_api::problem::Problem;
 use penstock_api::request::{Execute, Retry, RetryScope};
 use penstock_api::view;
-use penstock_domain::{ExecutionId, PipelineId, Reason, Timestamp, WorkStatus};
+use penstock_domain::{ExecutionId, ExecutionStatus, PipelineId, Reason, Timestamp, WorkStatus};
 use penstock_engine::{
     ExecutionWait, GroupWait, Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage,
 };
@@ -108,7 +108,7 @@ pub async fn read(platform: &impl Platform, id: ExecutionId) -> Answer {
     let waits =
         detail.stages.iter().flat_map(|s| s.jobs.iter().flatten()).any(|j| j.status == WorkStatus::Pending);
     let runners = if waits { store.runners(MAX_RUNNERS).await? } else { vec![] };
-    explain_jobs(&mut detail, &runners, platform.now());
+    explain(&mut detail, &runners, platform.now());
     let why_waiting = waiting(&detail);
     let ExecutionDetail { execution, stages, .. } = detail;
     Ok(success(
@@ -118,7 +118,8 @@ pub async fn read(platform: &impl Platform, id: ExecutionId) -> Answer {
 }
 
 pub async fn status(platform: &impl Platform, id: ExecutionId) -> Answer {
-    let detail = stages_of(platform, id).await?;
+    let mut detail = stages_of(platform, id).await?;
+    explain(&mut detail, &[], platform.now());
     let current = detail.stages.iter().find(|s| s.status == WorkStatus::Running);
     let current_stage = current.map(|s| s.stage_name.clone());
     let progress = progress(&detail.stages);
@@ -151,6 +152,17 @@ fn progress(stages: &[view::Stage]) -> view::Progress {
 
 /// Why the execution as a whole has not begun, or why the first waiting job of a running one has not.
 fn waiting(detail: &ExecutionDetail) -> Option<view::Wait> {
+    let is_told = |w: &view::Wait| w.reason != Reason::DependencyPending;
+    let held = || detail.stages.iter().find_map(|s| s.why_waiting.clone().filter(is_told));
+    why_queued(detail).or_else(held).or_else(|| {
+        let jobs = detail.stages.iter().flat_map(|s| s.jobs.iter().flatten());
+        let mut waits = jobs.filter_map(|j| j.why_waiting.clone());
+        waits.find(is_told)
+    })
+}
+
+/// Why the execution has not begun, or goes on though it was ended.
+fn why_queued(detail: &ExecutionDetail) -> Option<view::Wait> {
     let e = &detail.execution;
     let group = detail.group.as_ref().map(|g| GroupWait {
         name: &g.name,
@@ -159,24 +171,23 @@ fn waiting(detail: &ExecutionDetail) -> Option<view::Wait> {
         ahead: g.ahead,
     });
     let wait = ExecutionWait { limit: detail.limit, running: detail.running.clone(), group };
-    let queued = why_execution(e.status, e.reason, wait).map(to_view);
-    let is_told = |w: &view::Wait| w.reason != Reason::DependencyPending;
-    let held = || detail.stages.iter().find_map(|s| s.why_waiting.clone().filter(is_told));
-    queued.or_else(held).or_else(|| {
-        let jobs = detail.stages.iter().flat_map(|s| s.jobs.iter().flatten());
-        let mut waits = jobs.filter_map(|j| j.why_waiting.clone());
-        waits.find(is_told)
-    })
+    why_execution(e.status, e.reason, wait).map(to_view)
 }
 
-fn explain_jobs(detail: &mut ExecutionDetail, runners: &[RunnerView], now: Timestamp) {
+/// Says of each stage and each job why it waits. What is of a queued execution waits for what that waits for.
+fn explain(detail: &mut ExecutionDetail, runners: &[RunnerView], now: Timestamp) {
+    let queued = why_queued(detail).filter(|_| detail.execution.status == ExecutionStatus::Queued);
     let ended: Vec<(String, bool)> =
         detail.stages.iter().map(|s| (s.stage_name.clone(), s.status.is_final())).collect();
     let is_running = !detail.execution.status.is_final();
     for stage in &mut detail.stages {
         let is_open = |name: &&String| ended.iter().any(|(n, is_final)| n == *name && !is_final);
         let unfinished: Vec<String> = stage.depends_on.iter().filter(is_open).cloned().collect();
-        let own = |stage: &view::Stage| why_held(stage).or_else(|| why_not_begun(stage, &unfinished));
+        let queued =
+            || queued.clone().filter(|_| stage.status == WorkStatus::Pending && unfinished.is_empty());
+        let own = |stage: &view::Stage| {
+            why_held(stage).or_else(queued).or_else(|| why_not_begun(stage, &unfinished))
+        };
         stage.why_waiting = own(stage).filter(|_| is_running);
         let held = stage.why_waiting.clone().filter(|_| stage.status == WorkStatus::Pending);
         for job in stage.jobs.iter_mut().flatten().filter(|_| is_running) {

@@ -5,7 +5,7 @@ use penstock_api::problem::{FieldError, Problem};
 use penstock_api::request::{CreatePipeline, UpdatePipeline};
 use penstock_api::view;
 use penstock_domain::{PipelineId, PipelineType, id::uuid_v7};
-use penstock_engine::{Changes, schedules};
+use penstock_engine::{Changes, ScheduleRow, schedules};
 use penstock_forge::repository_key;
 use penstock_guest::{
     Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, moment, more, read_json,
@@ -88,8 +88,8 @@ async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &st
     let pipeline = checked(view, errors)?;
     let by = Cause::new(format!("user:{actor}"), "create_pipeline");
     let store = platform.store().await?;
-    let schedules = schedules_of(platform, &pipeline);
-    store.save_pipeline(&pipeline, Some(&schedules), 0, &by, now).await.map_err(name_taken)?;
+    let schedules = schedules_of(platform, &pipeline, &[]);
+    store.save_pipeline(&pipeline, schedules.as_ref(), 0, &by, now).await.map_err(name_taken)?;
     Ok(success(StatusCode::CREATED, [("pipeline", json!(pipeline.view))]))
 }
 
@@ -118,12 +118,12 @@ fn made_from(
     }
 }
 
-/// When the clock starts the pipeline, as far as its definition is here.
-fn schedules_of(platform: &impl Platform, pipeline: &Pipeline) -> Changes {
+/// When the clock starts the pipeline, as far as its definition is here; None where nothing of that changes.
+fn schedules_of(platform: &impl Platform, pipeline: &Pipeline, present: &[ScheduleRow]) -> Option<Changes> {
     let text = pipeline.view.definition.as_deref().filter(|_| pipeline.deleted_at.is_none());
     let definition = text.and_then(|text| parse(text).definition);
     let wanted = definition.map(|d| d.triggers.schedule).unwrap_or_default();
-    schedules(pipeline.view.id, &wanted, &moment(platform))
+    schedules(pipeline.view.id, &wanted, present, &moment(platform))
 }
 
 fn name_taken(error: StoreError) -> Failure {
@@ -173,7 +173,10 @@ async fn change(
         let pipeline = changed(before)?;
         // Those of a definition in the repository are kept by whoever reads that.
         let is_kept_here = pipeline.view.definition.is_some() || pipeline.deleted_at.is_some();
-        let schedules = is_kept_here.then(|| schedules_of(platform, &pipeline));
+        let schedules = match is_kept_here {
+            true => schedules_of(platform, &pipeline, &store.schedules_of(id).await?),
+            false => None,
+        };
         match store.save_pipeline(&pipeline, schedules.as_ref(), expect, by, platform.now()).await {
             Ok(()) => return Ok(success(StatusCode::OK, [("pipeline", json!(pipeline.view))])),
             Err(StoreError::Conflict) => {}

@@ -7,7 +7,7 @@ use penstock_guest::{
 };
 use penstock_store::{Cause, DueTimer};
 
-use crate::deliveries::work_off_in_order;
+use crate::deliveries::{by_repository, work_off_in_order};
 use crate::effects;
 use crate::follow::{Occasion, settle_logged};
 use crate::scheduler::Scheduler;
@@ -44,12 +44,6 @@ pub async fn tick<P: Platform>(platform: &P, request: Request) -> Answer {
     if due.deliveries && !penstock_domain::bugs::is_on("lost_deliveries_stay_lost") {
         scheduler.take_up_deliveries().await?;
     }
-    if due.schedules {
-        scheduler.start_scheduled().await?;
-    }
-    if due.old_keys {
-        scheduler.store.forget_old_keys(now, BATCH).await?;
-    }
     let occasion = Occasion {
         jobs: due.ready,
         room: due.queued,
@@ -58,15 +52,22 @@ pub async fn tick<P: Platform>(platform: &P, request: Request) -> Answer {
         health: due.health_checks,
     };
     platform.spawn(settle_logged(platform.clone(), occasion));
+    if due.schedules {
+        scheduler.start_scheduled().await?;
+    }
+    if due.old_keys {
+        scheduler.store.forget_old_keys(now, BATCH).await?;
+    }
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 impl<P: Platform> Scheduler<P> {
     async fn take_up_deliveries(&self) -> Result<(), Failure> {
         let now = self.platform.now();
-        for delivery in self.store.claim_deliveries(now, now.plus_ms(CLAIM_MS), BATCH).await? {
-            // Each by itself: one slow forge holds up no other delivery, and no timer.
-            self.platform.spawn(work_off_in_order(self.platform.clone(), vec![delivery]));
+        let claimed = self.store.claim_deliveries(now, now.plus_ms(CLAIM_MS), BATCH).await?;
+        // Each repository by itself: one slow forge holds up no other, and no timer.
+        for of_one in by_repository(claimed) {
+            self.platform.spawn(work_off_in_order(self.platform.clone(), of_one));
         }
         Ok(())
     }

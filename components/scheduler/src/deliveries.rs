@@ -20,8 +20,11 @@ use crate::definition::{definition, tagged_commit};
 use crate::launch::{Launch, Launched, NotOrdered, Order};
 use crate::scheduler::Scheduler;
 
-/// A delivery is given up after so many tries, which the forge's answers space.
-const MAX_TRIES: u32 = 100;
+/// A delivery that the forge does not help with is given up after so long.
+const MAX_AGE_MS: i64 = 24 * 3_600_000;
+/// One that had to be put off holds up the later ones of its repository for so long: they go in their order, and are not
+/// lost with it.
+const HOLDS_UP_MS: i64 = 10 * 60_000;
 /// More changed paths than this are not kept; what is not known counts as changed.
 const MAX_CHANGED_PATHS: usize = 3_000;
 /// One that was taken up so often and never even postponed brings down whoever works on it.
@@ -38,13 +41,19 @@ pub async fn work_off<P: Platform>(platform: &P, request: Request) -> Answer {
     // The clock finds the others.
     deliveries.truncate(MAX_DELIVERIES);
     let found = Scheduler::open(platform).await?.store.deliveries(&deliveries).await?;
-    let mut by_repository: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
-    for delivery in found {
-        by_repository.entry(repository_of(&delivery)).or_default().push(delivery);
-    }
-    let tasks = by_repository.into_values().map(|of_one| work_off_in_order(platform.clone(), of_one));
+    let tasks = by_repository(found).map(|of_one| work_off_in_order(platform.clone(), of_one));
     run_together(platform, tasks, ANSWER_WITHIN_MS).await;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Those of each repository, the oldest first.
+pub fn by_repository(mut deliveries: Vec<Delivery>) -> impl Iterator<Item = Vec<Delivery>> {
+    deliveries.sort_by_key(|delivery| delivery.id);
+    let mut by_repository: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+    for delivery in deliveries {
+        by_repository.entry(repository_of(&delivery)).or_default().push(delivery);
+    }
+    by_repository.into_values()
 }
 
 fn repository_of(delivery: &Delivery) -> String {
@@ -101,7 +110,9 @@ impl<P: Platform> Scheduler<P> {
             Err(Unfinished::Never { why }) => {
                 self.finish(delivery.id, "failed", Some(&why), &json!([])).await
             }
-            Err(Unfinished::Later { why, .. }) if delivery.attempts >= MAX_TRIES => {
+            Err(Unfinished::Later { why, .. })
+                if self.platform.now().since_ms(delivery.received_at) > MAX_AGE_MS =>
+            {
                 self.finish(delivery.id, "failed", Some(&why), &json!([])).await
             }
             Err(Unfinished::Later { seconds, why }) => {
@@ -119,6 +130,16 @@ impl<P: Platform> Scheduler<P> {
         else {
             return Ok(self.finish(delivery.id, "failed", Some("unreadable_event"), &json!([])).await?);
         };
+        let since = self.platform.now().plus_ms(-HOLDS_UP_MS);
+        let repository = &event.repository.full_name;
+        if let Some(first) = self.store.postponed_before(delivery, repository, since).await? {
+            let seconds = first.since_ms(self.platform.now()) / 1000 + 1;
+            let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+            return Err(Unfinished::Later {
+                seconds,
+                why: "an earlier one of its repository comes first".to_owned(),
+            });
+        }
         let keys: Vec<String> = event.repository.keys().into_iter().collect();
         let pipelines = self.store.pipelines_of_repository(&keys).await?;
         if pipelines.is_empty() {

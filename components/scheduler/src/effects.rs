@@ -57,7 +57,7 @@ async fn send<P: Platform>(
         EffectKind::Cancel(dispatch) => cancel(&scheduler, id, *dispatch, tries).await,
         EffectKind::Rollback(due) => deployments::bring_back(&scheduler, id, due).await,
         EffectKind::Supersede(due) => succession::supersede(&scheduler, id, due).await,
-        EffectKind::StartPipeline(due) => succession::start_successor(&scheduler, id, due).await,
+        EffectKind::StartPipeline(due) => succession::start_successor(&scheduler, id, due, tries).await,
         EffectKind::ForgeStatus(_) | EffectKind::HealthCheck(_) => Ok(()),
     }
 }

@@ -6,8 +6,8 @@
 use penstock_api::internal::FromForge;
 use penstock_domain::TriggerEvent;
 use penstock_engine::{Changes, Origin, StatusTarget, schedules};
-use penstock_guest::{Failure, Level, Platform, log, moment};
-use penstock_pipeline::{RunContext, Schedule, parse};
+use penstock_guest::{Failure, Level, Platform, log, moment, run_together};
+use penstock_pipeline::{RunContext, parse};
 use penstock_store::{Cause, DueSchedule, Entry, Pipeline, StoreError};
 
 use crate::definition::{branch_head, definition};
@@ -16,6 +16,10 @@ use crate::scheduler::Scheduler;
 
 /// Started in one tick.
 const BATCH: u32 = 50;
+/// How long a due schedule is this tick's own.
+const CLAIM_MS: i64 = 60_000;
+/// A tick waits for them no longer; what takes longer, such as a slow forge, goes on.
+const WAIT_MS: u64 = 200;
 /// Where neither the schedule nor the forge says which branch.
 const DEFAULT_BRANCH: &str = "main";
 /// However late a time is looked at again, what it started stands.
@@ -27,27 +31,32 @@ enum Due {
     Done,
     /// It starts nothing, for this reason.
     Nothing(String),
-    /// It is looked at again at the next tick.
-    Later,
+    /// It is looked at again after so long.
+    Later { seconds: u32 },
 }
 
 impl<P: Platform> Scheduler<P> {
+    /// Each by itself: one slow forge holds up no other schedule, and not the clock.
+    ///
     /// # Errors
     /// As the store.
     pub async fn start_scheduled(&self) -> Result<(), Failure> {
-        for due in self.store.due_schedules(self.platform.now(), BATCH).await? {
-            let outcome = match self.start_due(&due).await {
-                Ok(outcome) => outcome,
-                Err(failure) => {
-                    log(Level::Warn, "-", &format!("a schedule is left for the next time: {failure:?}"));
-                    continue;
-                }
-            };
-            if let Due::Nothing(why) = outcome {
-                self.put_off(&due, &why).await?;
+        let now = self.platform.now();
+        let due = self.store.claim_schedules(now, now.plus_ms(CLAIM_MS), BATCH).await?;
+        let tasks = due.into_iter().map(|due| start_logged(self.platform.clone(), due));
+        run_together(&self.platform, tasks, WAIT_MS).await;
+        Ok(())
+    }
+
+    async fn start(&self, due: &DueSchedule) -> Result<(), Failure> {
+        match self.start_due(due).await? {
+            Due::Done => Ok(()),
+            Due::Nothing(why) => self.put_off(due, &why).await,
+            Due::Later { seconds } => {
+                let until = self.platform.now().plus_ms(i64::from(seconds) * 1000);
+                Ok(self.store.postpone_schedule(due.row.id, until).await?)
             }
         }
-        Ok(())
     }
 
     async fn start_due(&self, due: &DueSchedule) -> Result<Due, Failure> {
@@ -68,7 +77,7 @@ impl<P: Platform> Scheduler<P> {
                     FromForge::Found { value } => Some(value.sha),
                     FromForge::NotFound => return Ok(Due::Nothing(format!("there is no branch {branch}"))),
                     FromForge::Failed { why } => return Ok(Due::Nothing(why)),
-                    FromForge::Later { .. } => return Ok(Due::Later),
+                    FromForge::Later { seconds, .. } => return Ok(Due::Later { seconds }),
                 }
             }
         };
@@ -79,7 +88,7 @@ impl<P: Platform> Scheduler<P> {
             FromForge::Found { value } => value,
             FromForge::NotFound => return Ok(Due::Nothing("the commit has no pipeline file".to_owned())),
             FromForge::Failed { why } => return Ok(Due::Nothing(why)),
-            FromForge::Later { .. } => return Ok(Due::Later),
+            FromForge::Later { seconds, .. } => return Ok(Due::Later { seconds }),
         };
         match launch.order(&text) {
             Ok((launch, order)) => self.commit_due(due, &launch, &order).await,
@@ -132,17 +141,24 @@ impl<P: Platform> Scheduler<P> {
         let subject = format!("schedules:{}", pipeline.view.id);
         let expect = self.store.version(&subject).await?;
         let present = self.store.schedules_of(pipeline.view.id).await?;
-        let present: Vec<&Schedule> = present.iter().map(|row| &row.schedule).collect();
-        if present.len() == wanted.len() && wanted.iter().all(|schedule| present.contains(&schedule)) {
-            return Ok(());
-        }
         let at = moment(&self.platform);
-        let change = schedules(pipeline.view.id, wanted, &at);
+        let Some(change) = schedules(pipeline.view.id, wanted, &present, &at) else { return Ok(()) };
         let by = Cause::new("scheduler", "keep_schedules");
         match self.store.commit(&Entry { subject, expect, change: &change }, &by, at.now).await {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(other) => Err(other.into()),
         }
+    }
+}
+
+/// A failure is logged: the schedule stays due, and the clock takes it up.
+async fn start_logged<P: Platform>(platform: P, due: DueSchedule) {
+    let started = match Scheduler::open(&platform).await {
+        Ok(scheduler) => scheduler.start(&due).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = started {
+        log(Level::Warn, "-", &format!("a schedule is left for the next time: {failure:?}"));
     }
 }
 

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use penstock_api::internal::FromForge;
 use penstock_domain::{OutboxId, Reason, TriggerEvent};
-use penstock_engine::{Event, MAX_CHAIN, Origin, StatusTarget, SuccessorDue, SupersedeDue};
+use penstock_engine::{Changes, Event, MAX_CHAIN, Origin, StatusTarget, SuccessorDue, SupersedeDue};
 use penstock_guest::{Decided, Failure, Platform, commit_event};
 use penstock_pipeline::RunContext;
-use penstock_store::{Cause, Pipeline};
+use penstock_store::{Cause, Entry, Pipeline, StoreError};
 
 use crate::definition::definition;
 use crate::launch::{Inherited, Launch, Launched};
 use crate::scheduler::Scheduler;
 
+/// A forge that does not help with the definition is asked no more often.
+const MAX_TRIES: u32 = 200;
+const MAX_CONFLICTS: u32 = 20;
 /// However late an effect is told again, what it started stands.
 const FOR_EVER_MS: i64 = 100 * 365 * 24 * 3_600_000;
 
@@ -26,6 +29,9 @@ pub async fn supersede<P: Platform>(
     let event = Event::Cancel { reason: Reason::Superseded, force: false };
     let by = Cause::new(format!("execution:{}", due.by), "supersede");
     let older = Some(due.execution_id);
+    if penstock_domain::bugs::is_on("older_ones_go_on") {
+        return Ok(scheduler.store.finish_effect(id, "superseded", scheduler.platform.now()).await?);
+    }
     let outcome = match commit_event(&scheduler.platform, &scheduler.store, older, None, &event, &by).await? {
         Decided::Committed(changes) => {
             scheduler.follow(&changes);
@@ -41,25 +47,47 @@ pub async fn start_successor<P: Platform>(
     scheduler: &Scheduler<P>,
     id: OutboxId,
     due: &SuccessorDue,
+    tries: u32,
 ) -> Result<(), Failure> {
     let now = scheduler.platform.now();
     let outcome = match start(scheduler, id, due).await? {
         Started::As(outcome) => outcome,
-        Started::Later { seconds, why } => {
+        Started::Later { seconds, why } if tries < MAX_TRIES => {
             let again = now.plus_ms(i64::from(seconds) * 1000);
             return Ok(scheduler.store.postpone_effect(id, again, &why).await?);
+        }
+        Started::Not { why } | Started::Later { why, .. } => {
+            tell_refusal(scheduler, due, &why).await?;
+            format!("refused: {why}")
         }
     };
     Ok(scheduler.store.finish_effect(id, &outcome, now).await?)
 }
 
 enum Started {
-    /// Also where it was refused, with the reason.
     As(String),
-    Later {
-        seconds: u32,
-        why: String,
-    },
+    Not { why: String },
+    Later { seconds: u32, why: String },
+}
+
+/// That nothing followed, and why, is a part of the execution's story.
+async fn tell_refusal<P: Platform>(
+    scheduler: &Scheduler<P>,
+    due: &SuccessorDue,
+    why: &str,
+) -> Result<(), Failure> {
+    let by = Cause::new("scheduler", format!("`{}` is not started: {why}", due.pipeline));
+    for _ in 0..MAX_CONFLICTS {
+        let subject = format!("execution:{}", due.after);
+        let expect = scheduler.store.version(&subject).await?;
+        let entry = Entry { subject, expect, change: &Changes::default() };
+        match scheduler.store.commit(&entry, &by, scheduler.platform.now()).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::Conflict) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
 }
 
 async fn start<P: Platform>(
@@ -67,7 +95,7 @@ async fn start<P: Platform>(
     id: OutboxId,
     due: &SuccessorDue,
 ) -> Result<Started, Failure> {
-    let refused = |why: String| Ok(Started::As(format!("refused: {why}")));
+    let refused = |why: String| Ok(Started::Not { why });
     let Some(pipeline) = scheduler.store.pipeline_by_name(&due.pipeline).await? else {
         return refused(format!("there is no pipeline `{}`", due.pipeline));
     };

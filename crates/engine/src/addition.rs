@@ -9,7 +9,6 @@ use penstock_domain::{IdSource as _, JobId, Reason, RunnerId, WorkStatus};
 use penstock_pipeline::PlannedJob;
 use penstock_pipeline::limits::MAX_JOBS;
 
-use crate::conditions::let_down;
 use crate::decide::Refusal;
 use crate::draft::Draft;
 use crate::event::Present;
@@ -96,25 +95,19 @@ fn add(draft: &mut Draft, by: JobId, new: Vec<&PlannedJob>, present: usize) -> R
 /// What was added is ready, unless its condition or its matrix says otherwise.
 fn begin(draft: &mut Draft, stage: usize, first: usize) -> Result<(), Refusal> {
     let now = draft.now;
-    let before = &draft.stage(stage).depends_on;
-    let failed = draft.state.stages.iter().any(|s| before.contains(&s.name) && let_down(s));
+    let failed = cascade::is_let_down(draft, stage);
     let mut limited = false;
     for index in first..draft.state.jobs.len() {
         let may_start = cascade::may_job_start(draft, index, failed)
             .map_err(|why| Refusal::BadReport(format!("{}: {why}", draft.job(index).name)))?;
         let is_limited = siblings::is_limited(&draft.job(index).spec);
-        let job = draft.touch_job(index);
         if !may_start {
-            job.status = job.status.become_(WorkStatus::Skipped)?;
-            (job.reason, job.completed_at) = (Some(Reason::ConditionFalse), Some(now));
-            let id = job.id;
-            draft.set_steps_of(id, WorkStatus::Skipped, Some(Reason::ConditionFalse));
-            draft.touch_stage(stage).jobs_finished += 1;
+            cascade::leave_out(draft, stage, index)?;
         } else if is_limited {
             limited = true;
-            job.reason = Some(Reason::ParallelLimit);
+            draft.touch_job(index).reason = Some(Reason::ParallelLimit);
         } else {
-            job.ready_at = Some(now);
+            draft.touch_job(index).ready_at = Some(now);
         }
     }
     if limited {

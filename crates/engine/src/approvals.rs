@@ -53,8 +53,22 @@ pub(crate) fn is_given(draft: &mut Draft, stage: usize, environment: &Environmen
     draft.add_approval(approval);
     if !is_automatic {
         draft.start_timer(TimerKind::ApprovalExpiry, Some(id), None, expires_in_ms);
+        give_time(draft);
     }
     Ok(is_automatic)
+}
+
+/// To wait for people is not to take long: the execution's time begins anew when the last of them has decided.
+fn give_time(draft: &mut Draft) {
+    if draft.state.execution.ending.is_some() {
+        return;
+    }
+    let now = draft.now;
+    let waits = draft.state.approvals.iter().filter(|a| a.status == ApprovalStatus::Pending);
+    let wait_ms = waits.filter_map(|a| a.expires_at).map(|at| at.since_ms(now)).max().unwrap_or(0);
+    let ms = draft.state.execution.timeout_ms.saturating_add(wait_ms);
+    draft.end_timers_of_kind(TimerKind::ExecutionDeadline);
+    draft.start_timer(TimerKind::ExecutionDeadline, None, None, ms);
 }
 
 fn pending(draft: &Draft, approval: ApprovalId) -> Result<usize, Refusal> {
@@ -104,6 +118,7 @@ pub(crate) fn approve(
     row.notes = notes.map(str::to_owned).or_else(|| row.notes.take());
     let stage_id = row.stage_id;
     draft.end_timers_of_stage(stage_id);
+    give_time(draft);
     if let Some(deployment) = draft.state.deployments.iter().position(|d| d.stage_id == stage_id) {
         draft.touch_deployment(deployment).approved_by = Some(names);
     }
@@ -158,6 +173,7 @@ pub(crate) fn waive(draft: &mut Draft, stage: StageId) -> Result<(), Refusal> {
         row.approved_at = Some(now);
         row.notes = Some("the environment asks for no approval any more".to_owned());
         draft.end_timers_of_stage(stage);
+        give_time(draft);
     }
     Ok(())
 }
@@ -176,8 +192,9 @@ pub(crate) fn lapse(draft: &mut Draft, stage: StageId) -> Result<(), Refusal> {
 fn refuse_stage(draft: &mut Draft, stage: StageId, reason: Reason, why: &str) -> Result<(), Refusal> {
     let index = draft.stage_index(stage)?;
     draft.end_timers_of_stage(stage);
+    give_time(draft);
     let text = format!("{}: {reason}: {why}", draft.stage(index).name);
-    draft.touch_execution().error_details.get_or_insert(text);
+    cascade::tell_failure(draft, index, text);
     cascade::end_unstarted(draft, index, WorkStatus::Failed, reason)?;
     cascade::go_on(draft)
 }

@@ -181,7 +181,7 @@ fn keep_outputs(draft: &mut Draft, index: usize, told: &BTreeMap<String, String>
     if bytes > MAX_OUTPUT_BYTES {
         return Err(Refusal::BadReport(format!("a job's outputs have at most {MAX_OUTPUT_BYTES} bytes")));
     }
-    if !told.is_empty() {
+    if !told.is_empty() && !penstock_domain::bugs::is_on("outputs_forgotten") {
         draft.touch_job(index).outputs = Some(told.clone());
     }
     Ok(())
@@ -198,14 +198,31 @@ fn job_finished(
         WorkStatus::Succeeded => match unearned_success(draft, index) {
             None => succeed(draft, index),
             Some(why) => {
-                draft.touch_job(index).outputs = None;
+                if !penstock_domain::bugs::is_on("outputs_of_failures_count") {
+                    draft.touch_job(index).outputs = None;
+                }
                 fail(draft, index, Reason::RunnerError, Some(why))
             }
         },
-        WorkStatus::Failed => fail(draft, index, reason.unwrap_or(Reason::RunnerError), message),
+        WorkStatus::Failed => fail(draft, index, reported(reason), message),
         // The runner gave it up by itself, e.g. because it is being stopped: the fault is not the command's.
         WorkStatus::Cancelled => fail(draft, index, Reason::RunnerLost, message),
         other => Err(Refusal::BadReport(format!("a job can't finish as {other}"))),
+    }
+}
+
+/// Why an attempt failed, as far as a runner can know it: what gates, checks and people say is not its to tell.
+fn reported(reason: Option<Reason>) -> Reason {
+    match reason {
+        Some(
+            known @ (Reason::ExitCode
+            | Reason::TimedOut
+            | Reason::CheckoutFailed
+            | Reason::ConfigError
+            | Reason::RunnerError
+            | Reason::RunnerLost),
+        ) => known,
+        _ => Reason::RunnerError,
     }
 }
 

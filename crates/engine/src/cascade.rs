@@ -37,18 +37,23 @@ fn hand_on(draft: &mut Draft, stage: usize, job: usize) {
 }
 
 /// The first failure is the one that the stage and the execution tell. One that is allowed is none.
-fn note_failure(draft: &mut Draft, stage: usize, job: usize) {
+fn note_failure(draft: &mut Draft, index: usize, job: usize) {
     let failed = draft.job(job);
     if failed.status != WorkStatus::Failed || failed.spec.continue_on_error {
         return;
     }
     let (name, reason) = (failed.name.clone(), failed.reason.unwrap_or(Reason::RunnerError));
     let message = failed.message.as_ref().map(|m| format!(": {m}")).unwrap_or_default();
-    let stage = draft.touch_stage(stage);
+    let stage = draft.touch_stage(index);
     stage.jobs_failed += 1;
     stage.reason.get_or_insert(reason);
     let text = format!("{} / {name}: {reason}{message}", stage.name);
-    if draft.state.execution.error_details.is_none() {
+    tell_failure(draft, index, text);
+}
+
+/// What the execution tells of its failure is the first thing that went wrong in a stage whose failure counts.
+pub(crate) fn tell_failure(draft: &mut Draft, stage: usize, text: String) {
+    if !draft.stage(stage).continue_on_error && draft.state.execution.error_details.is_none() {
         draft.touch_execution().error_details = Some(text);
     }
 }
@@ -78,7 +83,7 @@ pub(crate) fn end_stage(draft: &mut Draft, index: usize, wrong: Option<String>) 
     let reason = stage.reason;
     if let Some(why) = wrong.or(in_the_way) {
         let reason = reason.map(|r| format!("{r}: ")).unwrap_or_default();
-        draft.touch_execution().error_details.get_or_insert(format!("{name}: {reason}{why}"));
+        tell_failure(draft, index, format!("{name}: {reason}{why}"));
     }
     draft.end_timers_of_stage(id);
     deploy::left(draft, index)
@@ -137,8 +142,7 @@ fn next_to_decide(draft: &Draft, graph: &Graph) -> Option<usize> {
 /// What the file says does not hold here: the stage fails without having begun.
 pub(crate) fn misconfigured(draft: &mut Draft, index: usize, why: &str) -> Result<(), Refusal> {
     let name = draft.stage(index).name.clone();
-    let execution = draft.touch_execution();
-    execution.error_details.get_or_insert(format!("{name}: {}: {why}", Reason::ConfigError));
+    tell_failure(draft, index, format!("{name}: {}: {why}", Reason::ConfigError));
     end_unstarted(draft, index, WorkStatus::Failed, Reason::ConfigError)
 }
 
@@ -187,31 +191,73 @@ pub(crate) fn start_stage(draft: &mut Draft, index: usize) -> Result<(), Refusal
 }
 
 fn decide_conditional_jobs(draft: &mut Draft, stage: StageId, stage_index: usize) -> Result<(), Refusal> {
-    let now = draft.now;
-    let before = &draft.stage(stage_index).depends_on;
-    let failed = draft.state.stages.iter().any(|s| before.contains(&s.name) && let_down(s));
+    let failed = is_let_down(draft, stage_index);
     for index in 0..draft.state.jobs.len() {
         let job = draft.job(index);
         if job.stage_id != stage || job.status != WorkStatus::Pending || job.spec.condition.is_none() {
             continue;
         }
-        let (status, reason, message) = match may_job_start(draft, index, failed) {
+        match may_job_start(draft, index, failed) {
             Ok(true) => continue,
-            Ok(false) if draft.job(index).spec.condition.as_deref() == Some(OFF) => {
-                (WorkStatus::Skipped, Reason::Disabled, None)
+            Ok(false) => leave_out(draft, stage_index, index)?,
+            Err(why) => {
+                end_unstarted_job(
+                    draft,
+                    stage_index,
+                    index,
+                    WorkStatus::Failed,
+                    Reason::ConfigError,
+                    Some(why),
+                )?;
             }
-            Ok(false) => (WorkStatus::Skipped, Reason::ConditionFalse, None),
-            Err(why) => (WorkStatus::Failed, Reason::ConfigError, Some(why)),
-        };
-        let job = draft.touch_job(index);
-        job.status = job.status.become_(status)?;
-        (job.reason, job.message, job.ready_at, job.completed_at) = (Some(reason), message, None, Some(now));
-        let id = job.id;
-        draft.set_steps_of(id, WorkStatus::Skipped, Some(reason));
-        if !penstock_domain::bugs::is_on("left_out_job_not_counted") {
-            draft.touch_stage(stage_index).jobs_finished += 1;
         }
         note_failure(draft, stage_index, index);
+    }
+    Ok(())
+}
+
+/// Whether the stage has jobs, and the condition of each of them is false.
+pub(crate) fn leaves_out_all_jobs(draft: &Draft, stage_index: usize) -> bool {
+    let (stage, failed) = (draft.stage(stage_index), is_let_down(draft, stage_index));
+    let is_left_out = |(index, job): (usize, &Job)| {
+        job.stage_id == stage.id
+            && job.status == WorkStatus::Pending
+            && job.spec.condition.is_some()
+            && may_job_start(draft, index, failed) == Ok(false)
+    };
+    let left_out = draft.state.jobs.iter().enumerate().filter(|(i, j)| is_left_out((*i, j))).count();
+    stage.jobs_total > 0 && left_out == stage.jobs_total as usize
+}
+
+/// Something that the stage depends on let it down.
+pub(crate) fn is_let_down(draft: &Draft, stage_index: usize) -> bool {
+    let before = &draft.stage(stage_index).depends_on;
+    draft.state.stages.iter().any(|s| before.contains(&s.name) && let_down(s))
+}
+
+/// The job's condition is false.
+pub(crate) fn leave_out(draft: &mut Draft, stage_index: usize, index: usize) -> Result<(), Refusal> {
+    let is_off = draft.job(index).spec.condition.as_deref() == Some(OFF);
+    let reason = if is_off { Reason::Disabled } else { Reason::ConditionFalse };
+    end_unstarted_job(draft, stage_index, index, WorkStatus::Skipped, reason, None)
+}
+
+fn end_unstarted_job(
+    draft: &mut Draft,
+    stage_index: usize,
+    index: usize,
+    status: WorkStatus,
+    reason: Reason,
+    message: Option<String>,
+) -> Result<(), Refusal> {
+    let now = draft.now;
+    let job = draft.touch_job(index);
+    job.status = job.status.become_(status)?;
+    (job.reason, job.message, job.ready_at, job.completed_at) = (Some(reason), message, None, Some(now));
+    let id = job.id;
+    draft.set_steps_of(id, WorkStatus::Skipped, Some(reason));
+    if !penstock_domain::bugs::is_on("left_out_job_not_counted") {
+        draft.touch_stage(stage_index).jobs_finished += 1;
     }
     Ok(())
 }
@@ -256,7 +302,8 @@ fn end_execution_if_done(draft: &mut Draft) -> Result<(), Refusal> {
     }
     let now = draft.now;
     let counts = |s: &&Stage| s.status == WorkStatus::Failed && !s.continue_on_error;
-    let failed = draft.state.stages.iter().find(counts);
+    // The first that failed is also the one whose failure is told.
+    let failed = draft.state.stages.iter().filter(counts).min_by_key(|s| s.completed_at);
     let (status, reason) = match (draft.state.execution.ending, failed) {
         (Some(ending), _) => (ending.status, Some(ending.reason)),
         (None, Some(stage)) => {

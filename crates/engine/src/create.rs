@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use penstock_domain::{
     DeliveryId, ExecutionId, ExecutionStatus, GateId, GateStatus, IdSource as _, JobId, PipelineId, Reason,
-    StageId, WorkStatus,
+    StageId, TriggerEvent, WorkStatus,
 };
 use penstock_gates::{Facts, Gate};
 use penstock_pipeline::{Plan, PlannedGate};
+use serde::Deserialize;
 
 use crate::change::{EffectKind, ExecutionRow, GateRow, Guard, NewRows, StageRow, SupersedeDue};
 use crate::decide::{Decision, Refusal};
@@ -47,7 +48,16 @@ pub struct GroupState {
     /// Whether others of it wait: a new one goes behind them.
     pub has_queue: bool,
     /// Those of it that have not ended, the oldest first.
-    pub unfinished: Vec<ExecutionId>,
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// An execution of a group that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Unfinished {
+    pub id: ExecutionId,
+    pub delivery_id: Option<DeliveryId>,
+    /// The branch that its pull request comes from, where it is of one.
+    pub pull_request_from: Option<String>,
 }
 
 impl GroupState {
@@ -146,6 +156,7 @@ pub fn create(
     let number = pipeline.last_number + 1;
     let mut context = new.context;
     context.run.number = number;
+    let others = Others::of(&new.origin, &context, pipeline.group.as_ref(), &new.admission);
     let (work, broken) = match new.work {
         Work::Plan(mut plan) => {
             context.variables = std::mem::take(&mut plan.variables);
@@ -207,24 +218,53 @@ pub fn create(
     seed[0] ^= 0x5a;
     let mut draft = Draft::new(snapshot, &Moment { now: at.now, seed });
     let is_broken = broken.is_some();
-    let has_room = !pipeline.has_to_wait() && pipeline.has_room(&new.admission);
+    let has_room = !pipeline.has_to_wait() && pipeline.has_room(&new.admission) && others.newer.is_none();
     begin(&mut draft, has_room, broken, is_held)?;
     draft.changes.guards.push(pipeline.guard());
     if let Some(group) = pipeline.group.as_ref().filter(|_| !is_broken) {
         draft.changes.guards.push(group.guard());
-        if !is_held && new.admission.group.as_ref().is_some_and(|g| g.cancel_in_progress) {
-            supersede(&mut draft, id, group);
+        if !is_held {
+            others.supersede(&mut draft, id);
         }
     }
     draft.changes.created = created;
     Ok((id, draft.finish()))
 }
 
-/// Ends the older executions of the group. The new one waits until they have ended.
-fn supersede(draft: &mut Draft, by: ExecutionId, group: &GroupState) {
-    for execution_id in group.unfinished.iter().copied() {
-        let topic = format!("supersede:{execution_id}");
-        draft.effect(topic, EffectKind::Supersede(SupersedeDue { execution_id, by }));
+/// The other executions of a group whose newest is to take the place of those before it: all of one pull request, or all
+/// that are of none.
+#[derive(Default)]
+struct Others {
+    older: Vec<ExecutionId>,
+    /// What happened later was heard of first: then this one is the older.
+    newer: Option<ExecutionId>,
+}
+
+impl Others {
+    fn of(
+        origin: &Origin,
+        context: &ExecutionContext,
+        group: Option<&GroupState>,
+        admission: &Admission,
+    ) -> Self {
+        let cancels = admission.group.as_ref().is_some_and(|g| g.cancel_in_progress);
+        let Some(group) = group.filter(|_| cancels) else { return Self::default() };
+        let run = &context.run;
+        let from = (run.event == TriggerEvent::PullRequest).then_some(run.branch.as_str());
+        let is_beside = |u: &&Unfinished| u.pull_request_from.as_deref() == from;
+        // Deliveries are numbered as they come in.
+        let is_newer = |u: &&Unfinished| origin.delivery_id.is_some() && u.delivery_id > origin.delivery_id;
+        let (newer, older): (Vec<_>, Vec<_>) = group.unfinished.iter().filter(is_beside).partition(is_newer);
+        Self { older: older.iter().map(|u| u.id).collect(), newer: newer.last().map(|u| u.id) }
+    }
+
+    /// Ends the older ones. The new one waits until they have ended.
+    fn supersede(&self, draft: &mut Draft, id: ExecutionId) {
+        let ended = self.older.iter().map(|older| (*older, id));
+        for (execution_id, by) in ended.chain(self.newer.map(|newer| (id, newer))) {
+            let topic = format!("supersede:{execution_id}");
+            draft.effect(topic, EffectKind::Supersede(SupersedeDue { execution_id, by }));
+        }
     }
 }
 
@@ -254,7 +294,7 @@ fn from_plan(plan: Plan) -> Rerun {
         .map(|mut planned| {
             let jobs = std::mem::take(&mut planned.jobs).into_iter().map(job).collect();
             let gates = planned.gates.iter().filter_map(as_gate).map(RerunGate::fresh).collect();
-            RerunStage { planned, jobs, gates, is_carried: false }
+            RerunStage { planned, jobs, gates, carried: None }
         })
         .collect();
     Rerun { stages, timeout_ms: plan.timeout_ms }
@@ -324,8 +364,9 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn stage(&mut self, order: usize, stage: RerunStage) {
         let id = StageId(self.ids.uuid());
-        let is_carried = stage.is_carried;
-        // Of a stage that counts as succeeded, what did not run then does not run now.
+        let is_carried = stage.carried.is_some();
+        let (status, reason) = stage.carried.map_or((WorkStatus::Pending, None), |c| (c.status, c.reason));
+        // Of a stage that does not run again, what did not run then does not run now.
         let carried = stage.jobs.iter().filter(|j| is_carried || j.carried_from.is_some()).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let planned = stage.planned;
@@ -343,8 +384,8 @@ impl Rows<'_> {
             always: planned.always,
             continue_on_error: planned.continue_on_error,
             timeout_ms: planned.timeout_ms,
-            status: if is_carried { WorkStatus::Succeeded } else { WorkStatus::Pending },
-            reason: None,
+            status,
+            reason,
             started_at: None,
             completed_at: None,
             jobs_total: count(stage.jobs.len()),
@@ -362,8 +403,8 @@ impl Rows<'_> {
             continue_on_error: row.continue_on_error,
             deploy: row.deploy.clone(),
             timeout_ms: row.timeout_ms,
-            status: row.status,
-            reason: None,
+            status,
+            reason,
             started_at: None,
             completed_at: None,
             jobs_total: row.jobs_total,
@@ -373,18 +414,19 @@ impl Rows<'_> {
         let stage_name = row.name.clone();
         self.created.stages.push(row);
         for gate in stage.gates {
-            self.gate(id, gate, is_carried);
+            self.gate(id, gate, status == WorkStatus::Succeeded);
         }
         for (order, job) in stage.jobs.into_iter().enumerate() {
             let is_left_out = is_carried && job.carried_from.is_none();
-            self.job((id, &stage_name), count(order), job, is_left_out);
+            let left_out = is_left_out.then_some(reason.unwrap_or(Reason::ConditionFalse));
+            self.job((id, &stage_name), count(order), job, left_out);
         }
     }
 
-    fn gate(&mut self, stage_id: StageId, gate: RerunGate, is_carried: bool) {
+    fn gate(&mut self, stage_id: StageId, gate: RerunGate, has_passed: bool) {
         let id = GateId(self.ids.uuid());
         let RerunGate { gate, overridden } = gate;
-        let status = match (&overridden, is_carried) {
+        let status = match (&overridden, has_passed) {
             (Some(_), _) => GateStatus::Overridden,
             (None, true) => GateStatus::Passed,
             (None, false) => GateStatus::Pending,
@@ -418,16 +460,22 @@ impl Rows<'_> {
         });
     }
 
-    fn job(&mut self, (stage_id, stage): (StageId, &str), order: u32, job: RerunJob, is_left_out: bool) {
+    fn job(
+        &mut self,
+        (stage_id, stage): (StageId, &str),
+        order: u32,
+        job: RerunJob,
+        left_out: Option<Reason>,
+    ) {
         let id = JobId(self.ids.uuid());
         let RerunJob { planned, carried_from, outputs, was, added_by } = job;
         if let Some(was) = was {
             self.new_ids.insert(was, id);
         }
         let is_carried = carried_from.is_some();
-        let status = match (is_carried, is_left_out) {
+        let status = match (is_carried, left_out) {
             (true, _) => WorkStatus::Succeeded,
-            (_, true) => WorkStatus::Skipped,
+            (_, Some(_)) => WorkStatus::Skipped,
             _ => WorkStatus::Pending,
         };
         let is_asked = planned.condition.is_some() || planned.siblings.is_some();
@@ -441,7 +489,7 @@ impl Rows<'_> {
         let mut row = rows::job(id, self.execution, stage_id, order, planned);
         (row.status, row.carried_from) = (status, carried_from);
         row.outputs = outputs.filter(|_| is_carried);
-        row.reason = is_left_out.then_some(Reason::ConditionFalse);
+        row.reason = left_out.filter(|_| !is_carried);
         row.message = is_carried.then(|| "succeeded in the execution that this one retries".to_owned());
         // What adds comes before what it adds.
         row.added_by = added_by.and_then(|by| self.new_ids.get(&by).copied());

@@ -23,8 +23,11 @@ use crate::{approvals, cascade, forge_status};
 /// What of a reason is kept with a deployment.
 const MAX_REASON_CHARS: usize = 500;
 
-/// The stage's turn has come.
+/// The stage's turn has come. Where none of its jobs is to run, nothing would be deployed: it is left out.
 pub(crate) fn arrive(draft: &mut Draft, stage: usize, planned: &PlannedDeploy) -> Result<(), Refusal> {
+    if cascade::leaves_out_all_jobs(draft, stage) {
+        return cascade::end_unstarted(draft, stage, WorkStatus::Skipped, Reason::ConditionFalse);
+    }
     let Some(environment) = draft.environment(&planned.environment).cloned() else {
         let why = format!("there is no environment `{}`; create it first", planned.environment);
         return cascade::misconfigured(draft, stage, &why);
@@ -109,10 +112,12 @@ pub(crate) fn go_in(draft: &mut Draft, stage: usize) -> Result<(), Refusal> {
     }
     let (deployment, environment) = of_stage(draft, id)?;
     let held = draft.state.deployments[deployment].clone();
-    // An earlier version is brought back at once: leave was given when it came first.
-    let takes_back = held.rollback_of;
+    // An earlier version is brought back at once, for leave was given when it came first; but only while the
+    // environment is kept for that.
+    let takes_back = held.rollback_of.filter(|bad| environment.holder == Some(*bad));
     if takes_back.is_none() {
-        if environment.quarantined.contains_key(&held.version) {
+        let is_held = environment.quarantined.contains_key(&held.version);
+        if is_held && !penstock_domain::bugs::is_on("quarantine_forgotten") {
             return hold(draft, stage, Reason::VersionQuarantined);
         }
         if !environment.approval_required {
@@ -232,9 +237,9 @@ pub(crate) fn left(draft: &mut Draft, stage: usize) -> Result<(), Refusal> {
     }
     approvals::lapse(draft, id)?;
     let now = draft.now;
-    let to = match (status, reason) {
+    let to = match (status, draft.state.deployments[index].health_check_passed) {
         (WorkStatus::Succeeded, _) => DeploymentStatus::Deployed,
-        (_, Some(Reason::HealthCheckFailed)) => DeploymentStatus::HealthCheckFailed,
+        (_, Some(false)) => DeploymentStatus::HealthCheckFailed,
         _ => DeploymentStatus::Failed,
     };
     let row = draft.touch_deployment(index);

@@ -211,8 +211,9 @@ impl Draft {
         self.changes.timers_ended.stages.push(id);
     }
 
-    /// Ends the execution's own timers of a kind.
+    /// Ends the execution's own timers of a kind, also one that this decision has begun.
     pub fn end_timers_of_kind(&mut self, kind: TimerKind) {
+        self.changes.timers.retain(|timer| timer.kind != kind);
         let execution_id = self.state.execution.id;
         self.changes.timers_ended.kinds.push(TimersOfKind { execution_id, kind });
     }

@@ -51,8 +51,8 @@ pub use model::{
 pub use moment::{Ids, Moment};
 pub use penstock_release::Voter;
 pub use rerun::{
-    OverriddenBefore, PastGate, PastJob, PastStage, Rerun, RerunError, RerunGate, RerunJob, RerunStage,
-    Scope, bring_back, rerun,
+    Carried, OverriddenBefore, PastGate, PastJob, PastStage, Rerun, RerunError, RerunGate, RerunJob,
+    RerunStage, Scope, bring_back, rerun,
 };
 pub use schedule::{ScheduleRow, schedules};
 pub use story::Story;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use penstock_domain::{GateStatus, JobId, Timestamp, WorkStatus};
+use penstock_domain::{GateStatus, JobId, Reason, Timestamp, WorkStatus};
 use penstock_gates::Gate;
 use penstock_pipeline::{PlannedJob, PlannedStage};
 use serde::Deserialize;
@@ -20,8 +20,15 @@ pub struct RerunStage {
     pub planned: PlannedStage,
     pub jobs: Vec<RerunJob>,
     pub gates: Vec<RerunGate>,
-    /// It succeeded before, and counts as succeeded now.
-    pub is_carried: bool,
+    /// It does not run again: how it ended before counts now.
+    pub carried: Option<Carried>,
+}
+
+/// How a stage that need not run again ended: it succeeded, or was left out on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried {
+    pub status: WorkStatus,
+    pub reason: Option<Reason>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +68,8 @@ pub struct OverriddenBefore {
 pub struct PastStage {
     pub planned: PlannedStage,
     pub status: WorkStatus,
+    #[serde(default)]
+    pub reason: Option<Reason>,
     pub jobs: Vec<PastJob>,
     pub gates: Vec<PastGate>,
 }
@@ -97,6 +106,14 @@ pub enum RerunError {
     NoStages,
 }
 
+impl PastStage {
+    /// It did what it was there for: it succeeded, or nobody wanted it to run.
+    fn is_done(&self) -> bool {
+        let is_left_out = matches!(self.reason, Some(Reason::ConditionFalse | Reason::Disabled));
+        self.status == WorkStatus::Succeeded || (self.status == WorkStatus::Skipped && is_left_out)
+    }
+}
+
 /// What of the work is done again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -129,8 +146,8 @@ pub fn rerun(stages: Vec<PastStage>, timeout_ms: i64, scope: &Scope) -> Result<R
     let again = |stage: PastStage| {
         let is_asked_for = match scope {
             Scope::All => true,
-            Scope::Failed => stage.status == WorkStatus::Succeeded,
-            Scope::From(name) => stage.planned.name == *name || stage.status == WorkStatus::Succeeded,
+            Scope::Failed => stage.is_done(),
+            Scope::From(name) => stage.planned.name == *name || stage.is_done(),
         };
         // What succeeded on what was before it says nothing on what comes before it now.
         let has_new_ground = stage.planned.depends_on.iter().any(|name| anew.contains(name));
@@ -148,15 +165,16 @@ pub fn rerun(stages: Vec<PastStage>, timeout_ms: i64, scope: &Scope) -> Result<R
 fn anew(stages: &[PastStage], scope: &Scope) -> BTreeSet<String> {
     let starts = |s: &&PastStage| match scope {
         Scope::All => true,
-        Scope::Failed => s.status != WorkStatus::Succeeded || s.planned.always,
-        Scope::From(name) => s.planned.name == *name || s.status != WorkStatus::Succeeded || s.planned.always,
+        Scope::Failed => !s.is_done() || s.planned.always,
+        Scope::From(name) => s.planned.name == *name || !s.is_done() || s.planned.always,
     };
     let mut anew: BTreeSet<String> = stages.iter().filter(starts).map(|s| s.planned.name.clone()).collect();
     // As often as there are stages is always enough; in the order of a file, once mostly is.
     for _ in 0..stages.len() {
         let before = anew.len();
         for stage in stages {
-            if stage.planned.depends_on.iter().any(|name| anew.contains(name)) {
+            let follows = stage.planned.depends_on.iter().any(|name| anew.contains(name));
+            if follows && !penstock_domain::bugs::is_on("retry_keeps_what_follows") {
                 anew.insert(stage.planned.name.clone());
             }
         }
@@ -205,13 +223,18 @@ fn again(past: PastStage, carry: Carry) -> RerunStage {
         jobs: past.jobs.into_iter().filter(is_there).map(job).collect(),
         gates: past.gates.into_iter().map(gate).collect(),
         planned: past.planned,
-        is_carried,
+        carried: is_carried.then_some(Carried { status: past.status, reason: past.reason }),
     }
 }
 
-/// The one stage that put a version into an environment, by itself and without conditions: what brings it back.
+/// The one stage that put a version into an environment, by itself: what brings it back. What ran then runs again, and
+/// nothing else; conditions were answered then, on what is not there now.
 pub fn bring_back(mut stage: PastStage, timeout_ms: i64) -> Rerun {
     stage.planned.depends_on.clear();
     stage.planned.condition = None;
+    stage.jobs.retain(|job| job.status != WorkStatus::Skipped);
+    for job in &mut stage.jobs {
+        job.planned.condition = None;
+    }
     Rerun { stages: vec![again(stage, Carry::Nothing)], timeout_ms }
 }

@@ -39,24 +39,36 @@ impl ScheduleRow {
 
     /// The schedule once what was due has been done, or given up.
     pub fn advanced(&self, now: Timestamp) -> Self {
-        let next_at = next_run(&self.schedule, now);
+        let each = penstock_domain::bugs::is_on("every_missed_time_made_up_for");
+        let next_at = next_run(&self.schedule, self.next_at.filter(|_| each).unwrap_or(now));
         Self { next_at, last_at: self.next_at, ..self.clone() }
     }
 }
 
-/// A pipeline has these schedules, and no others.
-pub fn schedules(pipeline_id: PipelineId, wanted: &[Schedule], at: &Moment) -> Changes {
+/// A pipeline has these schedules, and no others. Those that are `present` stay as they are, so that a time which is due
+/// is not lost; None where all of them are.
+pub fn schedules(
+    pipeline_id: PipelineId,
+    wanted: &[Schedule],
+    present: &[ScheduleRow],
+    at: &Moment,
+) -> Option<Changes> {
+    let known = |schedule: &Schedule| present.iter().find(|row| row.schedule == *schedule);
+    if present.len() == wanted.len() && wanted.iter().all(|schedule| known(schedule).is_some()) {
+        return None;
+    }
     let mut ids = at.ids();
-    let row = |schedule: &Schedule| ScheduleRow {
-        id: ScheduleId(ids.uuid()),
+    let new = |schedule: &Schedule, id: ScheduleId| ScheduleRow {
+        id,
         pipeline_id,
         schedule: schedule.clone(),
         next_at: next_run(schedule, at.now),
         last_at: None,
     };
-    Changes {
-        schedules_of: vec![pipeline_id],
-        schedules: wanted.iter().map(row).collect(),
-        ..Changes::default()
+    let mut rows: Vec<ScheduleRow> = vec![];
+    for schedule in wanted {
+        let kept = known(schedule).filter(|row| !rows.iter().any(|taken| taken.id == row.id));
+        rows.push(kept.cloned().unwrap_or_else(|| new(schedule, ScheduleId(ids.uuid()))));
     }
+    Some(Changes { schedules_of: vec![pipeline_id], schedules: rows, ..Changes::default() })
 }

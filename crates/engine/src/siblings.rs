@@ -24,7 +24,7 @@ pub(crate) fn begin(draft: &mut Draft, stage: StageId) {
     release_first(draft, limits);
 }
 
-/// Jobs were added, from the snapshot's `first` on: the same for theirs.
+/// Jobs were added, from the snapshot's `first` on: the same for theirs, beside those of their matrix that were there.
 pub(crate) fn begin_added(draft: &mut Draft, first: usize) {
     let limits = limits(draft.state.jobs[first..].iter());
     release_first(draft, limits);
@@ -43,10 +43,24 @@ fn limits<'j>(jobs: impl Iterator<Item = &'j Job>) -> Limits {
 
 fn release_first(draft: &mut Draft, limits: Limits) {
     for ((stage, group), max) in limits {
-        for _ in 0..max {
+        let max = max + u32::from(penstock_domain::bugs::is_on("one_too_many_of_a_matrix"));
+        for _ in under_way(draft, stage, &group)..max {
             release_next(draft, stage, &group);
         }
     }
+}
+
+/// Jobs of the matrix that run, or wait for a runner or for another attempt.
+fn under_way(draft: &Draft, stage: StageId, group: &str) -> u32 {
+    let is_under_way = |j: &&Job| {
+        is_of(j, stage, group)
+            && (j.status == WorkStatus::Running || (j.status == WorkStatus::Pending && j.ready_at.is_some()))
+    };
+    u32::try_from(draft.state.jobs.iter().filter(is_under_way).count()).unwrap_or(u32::MAX)
+}
+
+fn is_of(job: &Job, stage: StageId, group: &str) -> bool {
+    job.stage_id == stage && job.spec.siblings.as_ref().is_some_and(|s| s.group == group)
 }
 
 /// A job has ended for good: the next of its matrix may begin, or none of them is wanted any more.
@@ -67,12 +81,10 @@ pub(crate) fn job_ended(draft: &mut Draft, index: usize) -> Result<(), Refusal> 
 
 fn release_next(draft: &mut Draft, stage: StageId, group: &str) {
     let now = draft.now;
-    let held = draft.state.jobs.iter().enumerate().filter(|(_, j)| {
-        j.stage_id == stage
-            && j.status == WorkStatus::Pending
-            && j.ready_at.is_none()
-            && j.spec.siblings.as_ref().is_some_and(|s| s.group == group)
-    });
+    let held =
+        draft.state.jobs.iter().enumerate().filter(|(_, j)| {
+            is_of(j, stage, group) && j.status == WorkStatus::Pending && j.ready_at.is_none()
+        });
     if let Some(next) = held.min_by_key(|(_, j)| j.order).map(|(index, _)| index) {
         let job = draft.touch_job(next);
         (job.ready_at, job.reason) = (Some(now), None);
@@ -83,8 +95,7 @@ fn end_others(draft: &mut Draft, stage: StageId, group: &str) -> Result<(), Refu
     let stage_index = draft.stage_index(stage)?;
     for index in 0..draft.state.jobs.len() {
         let job = draft.job(index);
-        let is_of_it = job.stage_id == stage && job.spec.siblings.as_ref().is_some_and(|s| s.group == group);
-        if !is_of_it || job.status.is_final() {
+        if !is_of(job, stage, group) || job.status.is_final() {
             continue;
         }
         if job.status == WorkStatus::Running {

@@ -19,6 +19,13 @@ pub struct Wait {
     pub until: Option<Timestamp>,
 }
 
+impl Wait {
+    /// For this reason, and held by nobody in particular.
+    fn because(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), waits_for: vec![], held_by: vec![], until: None }
+    }
+}
+
 /// An execution, a runner or a deployment that has what is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +52,30 @@ pub struct RunnerView {
     pub capacity: u32,
     pub running: u32,
     pub unreachable_until: Option<Timestamp>,
+    /// Pushes in a row that it did not answer; none where it is only left alone for a while, because it was full.
+    #[serde(skip)]
+    pub failures: u32,
+    /// When it last asked for work, where nothing is pushed to it.
+    #[serde(skip)]
+    pub claimed_at: Option<Timestamp>,
+}
+
+/// A runner that asks for its work and has not done so for longer is not there.
+const SILENT_MS: i64 = 90_000;
+
+impl RunnerView {
+    fn is_left_alone(&self, now: Timestamp) -> bool {
+        self.unreachable_until.is_some_and(|until| until > now)
+    }
+
+    fn is_there(&self, now: Timestamp) -> bool {
+        let is_silent = self.claimed_at.is_some_and(|at| now.since_ms(at) > SILENT_MS);
+        !is_silent && !(self.failures > 0 && self.is_left_alone(now))
+    }
+
+    fn is_busy(&self, now: Timestamp) -> bool {
+        self.running >= self.capacity || self.is_left_alone(now)
+    }
 }
 
 /// A job as far as its waiting goes.
@@ -84,30 +115,18 @@ pub fn why_execution(
     wait: ExecutionWait<'_>,
 ) -> Option<Wait> {
     if status == ExecutionStatus::Running && reason == Some(Reason::CleaningUp) {
-        let message = "it was ended; what cleans up after it still runs".to_owned();
-        return Some(Wait {
-            reason: Reason::CleaningUp,
-            message,
-            waits_for: vec![],
-            held_by: vec![],
-            until: None,
-        });
+        return Some(Wait::because(Reason::CleaningUp, "it was ended; what cleans up after it still runs"));
     }
     if status != ExecutionStatus::Queued {
         return None;
     }
     let ExecutionWait { limit, running, group } = wait;
     if reason == Some(Reason::ForkApproval) {
-        let message = "the pull request comes from a fork; someone who may must let it run".to_owned();
-        return Some(Wait {
-            reason: Reason::ForkApproval,
-            message,
-            waits_for: vec![],
-            held_by: vec![],
-            until: None,
-        });
+        let message = "the pull request comes from a fork; someone who may must let it run";
+        return Some(Wait::because(Reason::ForkApproval, message));
     }
-    if let Some(group) = group.filter(|g| !g.running.is_empty() || g.ahead > 0) {
+    // A group that has room is not what it waits for.
+    if let Some(group) = group.filter(|g| g.running.len() >= g.limit as usize || g.ahead > 0) {
         return Some(why_group(group));
     }
     let numbers = running.iter().map(|(_, n)| format!("#{n}")).collect::<Vec<_>>().join(", ");
@@ -116,7 +135,7 @@ pub fn why_execution(
         n => format!("{n} of at most {limit} executions of this pipeline run: {numbers}"),
     };
     let held_by = running.into_iter().map(|(id, number)| Holder::Execution { id, number }).collect();
-    Some(Wait { reason: Reason::ConcurrencyLimit, message, waits_for: vec![], held_by, until: None })
+    Some(Wait { held_by, ..Wait::because(Reason::ConcurrencyLimit, message) })
 }
 
 fn why_group(group: GroupWait<'_>) -> Wait {
@@ -131,7 +150,7 @@ fn why_group(group: GroupWait<'_>) -> Wait {
     };
     let held_by = running.into_iter().map(|(id, number, _)| Holder::Execution { id, number }).collect();
     let waits_for = vec![name.to_owned()];
-    Wait { reason: Reason::ConcurrencyLimit, message, waits_for, held_by, until: None }
+    Wait { waits_for, held_by, ..Wait::because(Reason::ConcurrencyLimit, message) }
 }
 
 /// A stage that deploys, as far as its waiting goes.
@@ -195,13 +214,7 @@ pub fn why_job(job: &JobWait, runners: &[RunnerView], now: Timestamp) -> Option<
     if job.reason == Some(Reason::ParallelLimit) && job.ready_at.is_none() {
         let message =
             "as many jobs of its matrix run as may run at once; its turn comes when one of them ends";
-        return Some(Wait {
-            reason: Reason::ParallelLimit,
-            message: message.to_owned(),
-            waits_for: vec![],
-            held_by: vec![],
-            until: None,
-        });
+        return Some(Wait::because(Reason::ParallelLimit, message));
     }
     let Some(ready_at) = job.ready_at else {
         let message = match job.unfinished.as_slice() {
@@ -209,24 +222,11 @@ pub fn why_job(job: &JobWait, runners: &[RunnerView], now: Timestamp) -> Option<
             names => format!("waits for {}", names.join(", ")),
         };
         let waits_for = job.unfinished.clone();
-        return Some(Wait {
-            reason: Reason::DependencyPending,
-            message,
-            waits_for,
-            held_by: vec![],
-            until: None,
-        });
+        return Some(Wait { waits_for, ..Wait::because(Reason::DependencyPending, message) });
     };
     if ready_at > now && job.reason == Some(Reason::RetryBackoff) {
         let message = format!("a failed attempt is tried again at {ready_at}");
-        let wait = Wait {
-            reason: Reason::RetryBackoff,
-            message,
-            waits_for: vec![],
-            held_by: vec![],
-            until: Some(ready_at),
-        };
-        return Some(wait);
+        return Some(Wait { until: Some(ready_at), ..Wait::because(Reason::RetryBackoff, message) });
     }
     Some(why_no_runner(job.runs_on, runners, now))
 }
@@ -234,22 +234,26 @@ pub fn why_job(job: &JobWait, runners: &[RunnerView], now: Timestamp) -> Option<
 fn why_no_runner(runs_on: &[String], runners: &[RunnerView], now: Timestamp) -> Wait {
     let labels = if runs_on.is_empty() { "any label".to_owned() } else { runs_on.join(", ") };
     let fitting: Vec<_> = runners.iter().filter(|r| fits(&r.labels, runs_on)).collect();
-    let reachable = |r: &&&RunnerView| r.unreachable_until.is_none_or(|until| until <= now);
     let waits_for = runs_on.to_vec();
-    if fitting.is_empty() {
-        let message = format!("no registered runner has {labels}; register one with these labels");
-        return Wait { reason: Reason::NoMatchingRunner, message, waits_for, held_by: vec![], until: None };
-    }
-    if !fitting.iter().any(|r| reachable(&r)) {
-        let until = fitting.iter().filter_map(|r| r.unreachable_until).min();
-        let message = format!("none of the {} runners with {labels} can be reached", fitting.len());
-        return Wait { reason: Reason::NoMatchingRunner, message, waits_for, held_by: vec![], until };
-    }
-    let busy = fitting.iter().filter(reachable).filter(|r| r.running >= r.capacity);
-    let held_by: Vec<_> = busy.map(|r| Holder::Runner { id: r.id, name: r.name.clone() }).collect();
-    let message = match held_by.len() {
-        0 => "a runner is free; it is about to be given the job".to_owned(),
-        n => format!("every slot of the {n} runners with {labels} is taken"),
+    let no_runner = |message: String| Wait {
+        waits_for: waits_for.clone(),
+        ..Wait::because(Reason::NoMatchingRunner, message)
     };
-    Wait { reason: Reason::RunnerFull, message, waits_for, held_by, until: None }
+    if fitting.is_empty() {
+        return no_runner(format!("no registered runner has {labels}; register one with these labels"));
+    }
+    let there: Vec<_> = fitting.iter().filter(|r| r.is_there(now)).collect();
+    if there.is_empty() {
+        let until = fitting.iter().filter_map(|r| r.unreachable_until).filter(|until| *until > now).min();
+        let message = format!("none of the {} runners with {labels} can be reached", fitting.len());
+        return Wait { until, ..no_runner(message) };
+    }
+    let busy: Vec<_> = there.iter().filter(|r| r.is_busy(now)).collect();
+    let message = if busy.len() < there.len() {
+        "a runner is free; it is about to be given the job".to_owned()
+    } else {
+        format!("every slot of the {} runners with {labels} is taken", busy.len())
+    };
+    let held_by = busy.iter().map(|r| Holder::Runner { id: r.id, name: r.name.clone() }).collect();
+    Wait { waits_for, held_by, ..Wait::because(Reason::RunnerFull, message) }
 }

@@ -137,6 +137,26 @@ impl<C: Connection> Store<C> {
         rows.iter().map(delivery).collect()
     }
 
+    /// When the last of the deliveries that came before this one, since then and of the same repository (`owner/name`),
+    /// and that had to be put off, is due.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn postponed_before(
+        &self,
+        delivery: &Delivery,
+        repository: &str,
+        since: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT max(due_at) FROM deliveries INDEXED BY deliveries_postponed
+          WHERE forge = ?1 AND event ->> '$.repository.full_name' = ?2 AND id < ?3
+            AND status = 'received' AND reason IS NOT NULL AND received_at > ?4";
+        let parameters =
+            vec![delivery.forge.as_str().into(), repository.into(), id(delivery.id), text(since)];
+        let rows = self.connection.query(sql, parameters).await?;
+        Ok(rows.first().map(|r| r.optional_parse(0)).transpose()?.flatten())
+    }
+
     /// The delivery could not be worked off yet: again at `due_at`.
     ///
     /// # Errors

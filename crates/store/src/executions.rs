@@ -264,7 +264,7 @@ impl<C: Connection> Store<C> {
                 'variables', json(COALESCE(s.stage_config, '{}')), 'deploy', json(COALESCE(s.deploy, 'null')),
                 'late', json(COALESCE(s.late, '[]')), 'always', json(iif(s.always_run, 'true', 'false')),
                 'continue_on_error', json(iif(s.continue_on_error, 'true', 'false')), 'jobs', json('[]')),
-              'status', s.status,
+              'status', s.status, 'reason', s.reason,
               'jobs', json((SELECT json_group_array(json_object('ran_as', COALESCE(j.carried_from, j.id),
                   'id', j.id, 'added_by', j.added_by, 'outputs', json(COALESCE(j.outputs, 'null')), 'planned', json(j.spec), 'status', j.status))
                 FROM (SELECT * FROM jobs WHERE stage_id = s.id ORDER BY job_order) AS j)),

@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "whole_model",
         sql: include_str!("../../../migrations/0004_whole_model.sql"),
     },
+    Migration { version: 5, name: "in_turn", sql: include_str!("../../../migrations/0005_in_turn.sql") },
 ];
 
 /// How often another's lock is waited for.

@@ -55,7 +55,7 @@ SELECT e.id, e.pipeline_id, json_object('own_limit', e.concurrency_limit, 'prior
     < min(p.max_concurrent_executions, COALESCE(e.concurrency_limit, p.max_concurrent_executions))
     AND (e.concurrency_key IS NULL OR (SELECT count(*) FROM pipeline_executions AS r INDEXED BY executions_running_in_group
       WHERE r.concurrency_key = e.concurrency_key AND r.status = 'running') < e.group_limit)
-  LIMIT ?1";
+  ORDER BY e.priority DESC, e.created_at, e.id LIMIT ?1";
 
 fn admissible(r: &Row) -> Result<Admissible, StoreError> {
     Ok(Admissible { execution: r.parse(0)?, pipeline: r.parse(1)?, admission: r.json::<Asked>(2)?.into() })
@@ -142,6 +142,10 @@ impl<C: Connection> Store<C> {
         let sql = "SELECT j.id, j.execution_id, j.runs_on FROM json_each(?1) AS d
             JOIN jobs AS j ON j.runs_on = d.value AND j.status = 'pending' AND j.ready_at IS NOT NULL
           WHERE j.ready_at <= ?2 ORDER BY j.priority DESC, j.ready_at, j.id LIMIT ?3";
+        let sql = match penstock_domain::bugs::is_on("urgent_jobs_last") {
+            true => &sql.replace("j.priority DESC", "j.priority"),
+            false => sql,
+        };
         let spelled = demands.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
         let parameters = vec![serde_json::to_string(&spelled)?.into(), text(now), limit.into()];
         let rows = self.connection.query(sql, parameters).await?;

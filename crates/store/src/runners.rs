@@ -108,7 +108,8 @@ impl<C: Connection> Store<C> {
     /// As every read.
     pub async fn runners(&self, limit: u32) -> Result<Vec<RunnerView>, StoreError> {
         let sql = "SELECT id, runner_name, labels, capacity,
-            (SELECT count(*) FROM jobs WHERE runner_id = runners.id AND status = 'running'), unreachable_until
+            (SELECT count(*) FROM jobs WHERE runner_id = runners.id AND status = 'running'), unreachable_until,
+            failures, iif(url IS NULL, last_seen_at, NULL)
           FROM runners ORDER BY runner_name LIMIT ?1";
         let rows = self.connection.query(sql, vec![limit.into()]).await?;
         let read = |r: &Row| {
@@ -119,6 +120,8 @@ impl<C: Connection> Store<C> {
                 capacity: r.unsigned(3)?,
                 running: r.unsigned(4)?,
                 unreachable_until: r.optional_parse(5)?,
+                failures: r.unsigned(6)?,
+                claimed_at: r.optional_parse(7)?,
             })
         };
         rows.iter().map(read).collect()

@@ -145,12 +145,15 @@ SELECT COALESCE((SELECT version FROM subjects WHERE subject = 'group:' || ?1), 0
     WHERE concurrency_key = ?1 AND status = 'running'),
   EXISTS (SELECT 1 FROM pipeline_executions INDEXED BY executions_queued_in_group
     WHERE concurrency_key = ?1 AND status = 'queued' AND reason IS NOT 'fork_approval'),
-  (SELECT json_group_array(id) FROM (
-    SELECT id FROM (SELECT id FROM pipeline_executions INDEXED BY executions_running_in_group
+  (SELECT json_group_array(json_object('id', u.id, 'delivery_id', u.delivery_id,
+      'pull_request_from', iif(u.trigger_event = 'pull_request', u.branch_name, NULL))) FROM (
+    SELECT * FROM (SELECT id, delivery_id, trigger_event, branch_name
+      FROM pipeline_executions INDEXED BY executions_running_in_group
       WHERE concurrency_key = ?1 AND status = 'running'
-    UNION ALL SELECT id FROM pipeline_executions INDEXED BY executions_queued_in_group
+    UNION ALL SELECT id, delivery_id, trigger_event, branch_name
+      FROM pipeline_executions INDEXED BY executions_queued_in_group
       WHERE concurrency_key = ?1 AND status = 'queued' AND reason IS NOT 'fork_approval')
-    ORDER BY id LIMIT 1000))";
+    ORDER BY id LIMIT 1000) AS u)";
 
 impl<C: Connection> Store<C> {
     /// The state of an execution (None: of the job's), as far as an event about `job` can touch it; with `whole`,

@@ -10,6 +10,7 @@ use penstock_api::view;
 use penstock_domain::{
     EnvironmentId, EnvironmentType, PipelineId, PipelineType, Role, Timestamp, TokenId, id::uuid_v7,
 };
+use penstock_engine::Moment;
 use penstock_guest::token_hash;
 use penstock_store::{Cause, Connection, DbError, Pipeline, Row, Store, Token, Value};
 
@@ -46,7 +47,9 @@ pub fn begin(world: &Rc<World>) {
     let by = Cause::new("user:root", "create");
     for spec in &world.scenario.pipelines {
         let pipeline = pipeline(world, spec, now);
-        at_once(store.save_pipeline(&pipeline, None, 0, &by, now)).expect("a pipeline can be made");
+        let schedules = schedules(world, &pipeline, now);
+        at_once(store.save_pipeline(&pipeline, schedules.as_ref(), 0, &by, now))
+            .expect("a pipeline can be made");
     }
     for spec in &world.scenario.environments {
         let environment = environment(world, spec, now);
@@ -72,6 +75,14 @@ fn id(world: &World, now: Timestamp) -> uuid::Uuid {
     let mut random = [0; 10];
     random.copy_from_slice(&world.random(crate::random::Random::bytes)[..10]);
     uuid_v7(now, random)
+}
+
+/// As whoever makes a pipeline finds them in its definition.
+fn schedules(world: &World, pipeline: &Pipeline, now: Timestamp) -> Option<penstock_engine::Changes> {
+    let parsed = pipeline.view.definition.as_deref().map(penstock_pipeline::parse);
+    let wanted = parsed.and_then(|p| p.definition).map(|d| d.triggers.schedule).unwrap_or_default();
+    let at = Moment { now, seed: world.random(crate::random::Random::bytes) };
+    penstock_engine::schedules(pipeline.view.id, &wanted, &[], &at)
 }
 
 fn pipeline(world: &World, spec: &crate::scenario::PipelineSpec, now: Timestamp) -> Pipeline {

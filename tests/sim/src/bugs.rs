@@ -158,6 +158,45 @@ pub const ALL: &[Bug] = &[
         what: "The youngest queued execution begins first.",
         place: Place::Code,
     },
+    Bug { name: "outputs_forgotten", what: "What a job hands on is not kept.", place: Place::Code },
+    Bug {
+        name: "outputs_of_failures_count",
+        what: "What a job hands on counts although its success is not believed.",
+        place: Place::Code,
+    },
+    Bug {
+        name: "retry_keeps_what_follows",
+        what: "A retry takes over what depends on what it runs again.",
+        place: Place::Code,
+    },
+    Bug { name: "force_forgotten", what: "A forced cancel waits for what cleans up.", place: Place::Code },
+    Bug { name: "cleaning_up_left_out", what: "A cancel ends what cleans up, too.", place: Place::Code },
+    Bug {
+        name: "every_missed_time_made_up_for",
+        what: "Each time that the clock missed is made up for, and not the last one alone.",
+        place: Place::Code,
+    },
+    Bug {
+        name: "urgent_jobs_last",
+        what: "Of the jobs that wait for a runner the least urgent goes first.",
+        place: Place::Code,
+    },
+    Bug {
+        name: "older_ones_go_on",
+        what: "A newer execution of a group does not end the older one.",
+        place: Place::Code,
+    },
+    Bug { name: "nothing_follows", what: "A pipeline's successor is never started.", place: Place::Code },
+    Bug {
+        name: "one_too_many_of_a_matrix",
+        what: "One job more of a matrix is under way than may be.",
+        place: Place::Code,
+    },
+    Bug {
+        name: "quarantine_forgotten",
+        what: "A version that was taken back is deployed again.",
+        place: Place::Code,
+    },
     Bug {
         name: "version_not_guarded",
         what: "A change that was decided on an older state is applied.",

@@ -2,7 +2,7 @@
 //!
 //! Invariants are judged by this, never by what the server says of itself alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_domain::{JobId, Reason, RunnerId, WorkStatus};
 
@@ -17,6 +17,10 @@ pub struct Facts {
     pub told: Vec<Told>,
     /// Executions that were answered to whoever asked for them with a key.
     pub keyed: BTreeMap<String, Vec<String>>,
+    /// Retries that were asked for, by their keys: whether of what failed alone, and from which stage on.
+    pub retries: BTreeMap<String, (bool, Option<String>)>,
+    /// Executions that somebody wanted to end at once.
+    pub forced: BTreeSet<String>,
     /// Log lines that were answered as kept.
     pub lines: BTreeMap<(JobId, u32), Vec<String>>,
 }

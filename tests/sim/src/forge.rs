@@ -21,6 +21,9 @@ use crate::world::World;
 /// How often the forge tries to hand in a webhook that was not accepted.
 const MAX_TRIES: u32 = 40;
 
+/// The commit at which every branch stands.
+const HEAD: u32 = 7;
+
 /// A request to its API.
 pub fn serve(world: &World, request: &http::Request<Bytes>) -> http::Response<Bytes> {
     let is_out_of_order = world.happens(Fault::ForgeErrs);
@@ -35,6 +38,11 @@ pub fn serve(world: &World, request: &http::Request<Bytes>) -> http::Response<By
             let number = tag.trim_start_matches('v').parse().unwrap_or(0);
             let commit = json!({ "sha": sha(number), "author": { "login": "ada" },
                 "commit": { "message": "Tag it", "author": { "name": "Ada", "date": "2023-11-14T22:00:00Z" } } });
+            answer(200, commit.to_string())
+        }
+        ["repos", _, _, "commits", "heads", _] => {
+            let commit = json!({ "sha": sha(HEAD), "author": { "login": "ada" },
+                "commit": { "message": "Go on", "author": { "name": "Ada", "date": "2023-11-14T22:00:00Z" } } });
             answer(200, commit.to_string())
         }
         ["repos", owner, name, "statuses", sha] => {

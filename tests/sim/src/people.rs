@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::beginning::{ADMIN, token_of};
 use crate::executor::OUTSIDE;
 use crate::network::{self, Reply};
-use crate::scenario::{PEOPLE, What};
+use crate::scenario::{PEOPLE, RetryScope, What};
 use crate::world::World;
 use crate::{forge, scenario};
 
@@ -87,12 +87,16 @@ async fn act(world: &Rc<World>, index: usize) {
     match what {
         What::Push { .. } | What::PullRequest { .. } | What::Tag { .. } => forge::tell(world, index),
         What::Execute { pipeline, branch, key } => execute(world, pipeline, branch, key).await,
-        What::Cancel { nth: n } => on_execution(world, n, "cancel", &json!({ "actor": ADMIN })).await,
-        What::Release { nth: n } => on_execution(world, n, "release", &json!({ "actor": ADMIN })).await,
-        What::Retry { nth: n, only_failed } => {
-            let once = format!("retry-{index}");
-            let body = json!({ "actor": "grace", "only_failed": only_failed, "once": once });
-            on_execution(world, n, "retry", &body).await;
+        What::Cancel { nth: n, force } => cancel(world, n, force).await,
+        What::Release { nth: n } => {
+            if let Some(id) = nth_execution(world, n) {
+                on_execution(world, &id, "release", &json!({ "actor": ADMIN })).await;
+            }
+        }
+        What::Retry { nth: n, scope } => {
+            if let Some(id) = nth_execution(world, n) {
+                retry(world, &id, scope, index).await;
+            }
         }
         What::Decide { nth: n, who, approve } => {
             let waiting =
@@ -172,19 +176,57 @@ async fn post(world: &Rc<World>, path: &str, body: &Value) -> Reply {
     network::send(world, OUTSIDE, request, 45_000).await
 }
 
-async fn on_execution(world: &Rc<World>, n: u64, verb: &str, body: &Value) {
-    let sql = "SELECT id FROM pipeline_executions ORDER BY created_at, id";
-    let Some(id) = nth(ids(world, sql), n) else { return };
+fn nth_execution(world: &World, n: u64) -> Option<String> {
+    nth(ids(world, "SELECT id FROM pipeline_executions ORDER BY created_at, id"), n)
+}
+
+/// Answers whether it was done.
+async fn on_execution(world: &Rc<World>, id: &str, verb: &str, body: &Value) -> bool {
     for _ in 0..4 {
         let reply = post(world, &format!("/internal/executions/{id}/{verb}"), body).await;
         if let Ok(answer) = reply {
             world.note(|| format!("{verb} of {id} is answered {}", answer.status()));
             if !answer.status().is_server_error() {
-                return;
+                return answer.status().is_success();
             }
         }
         world.sleep(1_000).await;
     }
+    false
+}
+
+/// Who does not want to wait for what cleans up has not to.
+async fn cancel(world: &Rc<World>, n: u64, force: bool) {
+    let Some(id) = nth_execution(world, n) else { return };
+    if force {
+        world.facts.borrow_mut().forced.insert(id.clone());
+    }
+    let body = json!({ "actor": ADMIN, "force": force });
+    if on_execution(world, &id, "cancel", &body).await && force {
+        let status = "SELECT status FROM pipeline_executions WHERE id = ?1";
+        let rows = world.database.look(status, [&id]);
+        let status = rows.first().and_then(|r| r.text(0).ok()).unwrap_or_default();
+        if matches!(status, "queued" | "running") {
+            world.violated("forced", format!("{id} was told to end at once, and is {status}"));
+        }
+    }
+}
+
+async fn retry(world: &Rc<World>, id: &str, scope: RetryScope, index: usize) {
+    let once = format!("retry-{index}");
+    let stage = match scope {
+        RetryScope::From(stage) => {
+            let sql = format!(
+                "SELECT stage_name FROM pipeline_stages WHERE execution_id = '{id}' ORDER BY stage_order"
+            );
+            nth(ids(world, &sql), stage as u64)
+        }
+        _ => None,
+    };
+    let only_failed = scope == RetryScope::Failed;
+    world.facts.borrow_mut().retries.insert(once.clone(), (only_failed, stage.clone()));
+    let body = json!({ "actor": "grace", "only_failed": only_failed, "from_stage": stage, "once": once });
+    on_execution(world, id, "retry", &body).await;
 }
 
 /// With a key it is asked for until there is an answer: it starts once, however often it is asked for.

@@ -28,6 +28,8 @@ const DRIVEN: &[(&str, &[&str])] = &[
     ("timers", &["id", "kind", "execution_id", "stage_id", "job_id", "attempt"]),
     // Book-keeping of tries.
     ("outbox", &["id", "kind", "topic", "execution_id", "payload", "created_at"]),
+    // Who looks at which of them now.
+    ("schedules", &["id", "pipeline_id", "cron", "branch", "parameters", "next_at", "last_at", "created_at"]),
     // Signs of life.
     ("runners", &["id", "runner_name", "labels", "capacity", "url"]),
     ("deliveries", &["id", "status", "outcome", "completed_at"]),

@@ -148,6 +148,7 @@ fn pushed(world: &Rc<World>, index: usize, body: &Bytes) -> http::Response<Bytes
 /// It has the attempt now, and begins.
 fn take(world: &Rc<World>, index: usize, request: JobRequest) {
     let key = (request.job.id, request.job.attempt);
+    is_given_what_it_asks_for(world, &request);
     let manner = manner(world);
     {
         let mut facts = world.facts.borrow_mut();
@@ -334,7 +335,10 @@ impl AtWork {
         }
         match self.world.random(|r| r.below(6)) {
             0..=2 => (WorkStatus::Succeeded, None),
-            3 => (WorkStatus::Failed, Some(Reason::ApprovalRejected)),
+            3 => {
+                let reasons = [Reason::ApprovalRejected, Reason::HealthCheckFailed, Reason::GateFailed];
+                (WorkStatus::Failed, Some(self.world.random(|r| r.pick(&reasons))))
+            }
             4 => (WorkStatus::Skipped, None),
             _ => (WorkStatus::Failed, Some(Reason::ExitCode)),
         }
@@ -563,13 +567,10 @@ impl AtWork {
     }
 
     async fn finish(&self, status: WorkStatus, reason: Option<Reason>) {
-        let event = JobEvent::JobFinished {
-            at: self.world.common_now(),
-            status,
-            reason,
-            message: None,
-            outputs: Default::default(),
-        };
+        // Also told by those that did not succeed: then it is to count for nothing.
+        let outputs = self.request.outputs.iter().map(|name| (name.clone(), handed_on(self.key()))).collect();
+        let event =
+            JobEvent::JobFinished { at: self.world.common_now(), status, reason, message: None, outputs };
         self.world.note(|| {
             let name = &self.request.job.name;
             format!("runner {} says that {name} {status} ({reason:?})", self.index)
@@ -579,6 +580,35 @@ impl AtWork {
         {
             attempt.reported = Some((status, reason));
         }
+    }
+}
+
+/// What an attempt hands on: which one it is.
+fn handed_on((job, attempt): (JobId, u32)) -> String {
+    format!("{job}/{attempt}")
+}
+
+/// What a job asks for is what the attempt that succeeded has handed on, also in an execution before; else nothing.
+fn is_given_what_it_asks_for(world: &World, request: &JobRequest) {
+    let execution = &request.execution;
+    let spec = world.scenario.pipelines.iter().find(|p| p.name == execution.pipeline_name);
+    let stage = spec.and_then(|p| p.stages.iter().find(|s| s.name == execution.stage));
+    let asked = stage.and_then(|s| s.job(&request.job.name)).and_then(|j| j.asks_for.as_ref());
+    let (Some(spec), Some((stage, job))) = (spec, asked) else { return };
+    let sql = "SELECT COALESCE(j.carried_from, j.id) || '/' || o.attempt
+      FROM jobs AS j JOIN pipeline_stages AS s ON s.id = j.stage_id JOIN jobs AS o ON o.id = COALESCE(j.carried_from, j.id)
+      WHERE j.execution_id = ?1 AND s.stage_name = ?2 AND j.job_name = ?3 AND j.status = 'succeeded'";
+    let rows = world.database.look(sql, [&execution.id.to_string(), &spec.stages[*stage].name, job]);
+    let expected = rows.first().and_then(|r| r.text(0).ok()).unwrap_or_default();
+    let given = request.environment.variables.get(render::ASKED_FOR).map(String::as_str);
+    let takes_back = "SELECT context ->> '$.takes_back' IS NOT NULL FROM pipeline_executions WHERE id = ?1";
+    let rows = world.database.look(takes_back, [execution.id.to_string()]);
+    // What brings back an earlier version is given what that was given.
+    let is_alone = rows.first().and_then(|r| r.integer(0).ok()) == Some(1);
+    if !is_alone && given != Some(expected) {
+        let what =
+            format!("{} asks for an output of {job}: {expected:?}, and is given {given:?}", request.job.name);
+        world.violated("outputs", what);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::run::{Input, run};
-use crate::scenario::{Condition, PipelineSpec, Scenario, StageSpec};
+use crate::scenario::{Condition, PipelineSpec, Scenario, StageSpec, Triggers};
 use crate::{Report, Violation};
 
 /// Runs that are made for it at the most.
@@ -147,6 +147,7 @@ fn plainer_pipelines(pipeline: &PipelineSpec) -> Vec<PipelineSpec> {
         for job in (0..pipeline.stages[stage].jobs.len()).rev() {
             if pipeline.stages[stage].jobs.len() > 1 {
                 push(&|p| {
+                    forget_output(p, stage, job);
                     p.stages[stage].jobs.remove(job);
                 });
             }
@@ -154,6 +155,8 @@ fn plainer_pipelines(pipeline: &PipelineSpec) -> Vec<PipelineSpec> {
             push(&|p| p.stages[stage].jobs[job].condition = None);
             push(&|p| p.stages[stage].jobs[job].matrix = None);
             push(&|p| p.stages[stage].jobs[job].adds = None);
+            push(&|p| p.stages[stage].jobs[job].asks_for = None);
+            push(&|p| forget_output(p, stage, job));
             push(&|p| p.stages[stage].jobs[job].continue_on_error = false);
             push(&|p| p.stages[stage].jobs[job].priority = None);
             push(&|p| p.stages[stage].jobs[job].retry = None);
@@ -169,6 +172,11 @@ fn plainer_pipelines(pipeline: &PipelineSpec) -> Vec<PipelineSpec> {
             push(&|p| p.stages[stage].gates.clear());
         }
     }
+    push(&|p| {
+        if let Triggers::Scheduled(minutes) = &mut p.on {
+            minutes.truncate(1);
+        }
+    });
     push(&|p| p.own_limit = None);
     push(&|p| p.group = None);
     push(&|p| p.priority = 0);
@@ -188,7 +196,23 @@ fn drop_stage(pipeline: &mut PipelineSpec, gone: usize) {
     }
 }
 
+/// It hands nothing on, and nobody asks for it.
+fn forget_output(pipeline: &mut PipelineSpec, stage: usize, job: usize) {
+    let gone = &mut pipeline.stages[stage].jobs[job];
+    gone.hands_on = false;
+    let gone = Some((stage, gone.name.clone()));
+    let jobs = pipeline.stages.iter_mut().flat_map(|s| &mut s.jobs);
+    jobs.filter(|j| j.asks_for == gone).for_each(|j| j.asks_for = None);
+}
+
 fn forget(stage: &mut StageSpec, gone: usize) {
+    for asked in stage.jobs.iter_mut().map(|j| &mut j.asks_for) {
+        match asked {
+            Some((stage, _)) if *stage == gone => *asked = None,
+            Some((stage, _)) if *stage > gone => *stage -= 1,
+            _ => {}
+        }
+    }
     stage.condition.iter_mut().for_each(|c| forget_in(c, gone));
     stage.jobs.iter_mut().filter_map(|j| j.condition.as_mut()).for_each(|c| forget_in(c, gone));
 }

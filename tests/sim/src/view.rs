@@ -24,6 +24,7 @@ pub struct Execution {
     pub event: String,
     pub commit: Option<String>,
     pub retry_of: Option<String>,
+    pub event_key: Option<String>,
     /// It brings back an earlier version.
     pub takes_back: bool,
     pub has_target: bool,
@@ -163,7 +164,7 @@ pub fn execution(database: &Database, id: &str) -> Option<Execution> {
            e.completed_at, e.stages_total, e.stages_completed, e.stages_failed, e.concurrency_limit, e.branch_name,
            e.trigger_event, e.commit_sha, e.retry_of, e.context ->> '$.takes_back' IS NOT NULL,
            e.context ->> '$.target' IS NOT NULL, e.timeout_ms, e.ending ->> '$.status', e.ending ->> '$.reason',
-           e.concurrency_key, e.priority
+           e.concurrency_key, e.priority, e.event_key
          FROM pipeline_executions AS e JOIN pipeline_configurations AS p ON p.id = e.pipeline_id WHERE e.id = ?1",
         [id],
     );
@@ -192,6 +193,7 @@ pub fn execution(database: &Database, id: &str) -> Option<Execution> {
         ending: optional(r, 20).zip(optional(r, 21)),
         group: optional(r, 22),
         priority: integer(r, 23),
+        event_key: optional(r, 24),
         stages: stages(database, id),
         timers: timers(database, id),
         deployments: deployments(database, id),

@@ -45,6 +45,8 @@ pub struct World {
     is_calm: Cell<bool>,
     /// By how much all clocks are wrong.
     jumped_ms: Cell<i64>,
+    /// By how much they jumped forward, in all.
+    pub leapt_ms: Cell<i64>,
     /// The furthest that any clock ever went back, or differed from another.
     pub unsteady_ms: Cell<i64>,
     pub unwell_until_ms: Cell<i64>,
@@ -74,6 +76,7 @@ impl World {
             has_news: Cell::new(false),
             is_calm: Cell::new(false),
             jumped_ms: Cell::new(0),
+            leapt_ms: Cell::new(0),
             unsteady_ms: Cell::new(0),
             unwell_until_ms: Cell::new(0),
             seen_wrong: RefCell::default(),
@@ -100,6 +103,8 @@ impl World {
         self.jumped_ms.set(self.jumped_ms.get() + ms);
         if ms < 0 {
             self.unsteady_ms.set(self.unsteady_ms.get() - ms);
+        } else {
+            self.leapt_ms.set(self.leapt_ms.get() + ms);
         }
         self.note(|| format!("clocks jump by {ms} ms"));
     }

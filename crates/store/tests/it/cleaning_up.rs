@@ -118,7 +118,6 @@ stages:
     world.run_to_the_end();
     expect![[r#"
         #1 succeeded 3/3 stages, 1 failed
-        ! flaky / flaky: exit_code
         lint succeeded 1/1
           lint failed (exit_code) attempt 1
             lint failed (exit_code)

@@ -1,7 +1,7 @@
 //! Gates, approvals and deployments: decided by the engine, kept by the store, read again.
 
 use penstock_domain::{ApprovalId, DeploymentId, ExecutionId, GateId, JobId, StageId, WorkStatus};
-use penstock_engine::{Event, Refusal, Snapshot, Voter, rerun, roll_back};
+use penstock_engine::{Event, Refusal, Snapshot, Voter, bring_back, rerun, roll_back};
 use penstock_testkit::database::{Database, now_or_never};
 
 use crate::world::{CANCEL, World, cause};
@@ -508,28 +508,57 @@ stages:
 ";
 
 #[test]
-fn a_deployment_of_which_no_job_runs_leaves_its_environment_at_once() {
-    let database = Database::in_memory();
-    let world = World::new(&database);
-    world.environment("production", "", "");
-    let id = world.start(NOTHING_TO_DO);
-    let free = "SELECT count(*) FROM deployment_environments WHERE holder_deployment_id IS NULL";
-    assert_eq!(world.count(free), 1);
-    world.run_to_the_end();
-    assert!(world.picture(id).starts_with("#1 succeeded"), "{}", world.picture(id));
-}
-
-#[test]
-fn what_follows_a_deployment_that_waited_and_ends_at_once_begins() {
+fn where_no_job_would_run_nothing_is_deployed_and_nobody_is_waited_for() {
     let database = Database::in_memory();
     let world = World::new(&database);
     world.environment("production", "", "");
     world.start(&NOTHING_TO_DO.replace("if: branch == 'elsewhere', ", ""));
-    let held = world.start(NOTHING_TO_DO);
-    assert!(world.picture(held).contains("environment_busy"), "{}", world.picture(held));
+    let id = world.start(NOTHING_TO_DO);
+    assert_eq!(world.count("SELECT count(*) FROM deployments"), 1, "that of the first");
     world.run_to_the_end();
-    let stage = whole(&world, held).stages[0].id;
-    world.tell(Some(held), None, &Event::GoIn { stage }).unwrap();
+    let picture = world.picture(id);
+    assert!(picture.starts_with("#2 succeeded"), "{picture}");
+    assert!(picture.contains("ship skipped (condition_false)"), "{picture}");
+    assert_eq!(world.count("SELECT count(*) FROM deployments WHERE status = 'deployed'"), 1);
+}
+
+#[test]
+fn what_is_brought_back_runs_the_jobs_that_ran_whatever_their_conditions_say_now() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.environment("production", "", "");
+    let text = "
+stages:
+  - name: build
+    jobs: [{ name: build, steps: [build] }]
+  - name: ship
+    depends_on: [build]
+    deploy: { environment: production }
+    jobs:
+      - { name: ship, if: stages.build.status == 'succeeded', steps: [ship] }
+      - { name: never, if: branch == 'elsewhere', steps: [never] }
+";
+    let id = world.start(text);
     world.run_to_the_end();
-    assert!(world.picture(held).starts_with("#2 succeeded"), "{}", world.picture(held));
+    let past = now_or_never(world.store.planned_work(id)).unwrap().unwrap();
+    let stage = past.stages.into_iter().find(|s| s.planned.name == "ship").unwrap();
+    let back = bring_back(stage, past.timeout_ms);
+    let jobs: Vec<_> =
+        back.stages[0].jobs.iter().map(|j| (j.planned.name.as_str(), &j.planned.condition)).collect();
+    assert_eq!(jobs, [("ship", &None)]);
+}
+
+#[test]
+fn to_wait_for_an_approval_is_not_to_take_long() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.environment("production", ", approval_required", ", 1");
+    let text = "
+timeout: 2h
+stages: [{ name: ship, deploy: { environment: production }, jobs: [{ name: ship, steps: [ship] }] }]
+";
+    let id = world.start(text);
+    let due = "SELECT CAST((julianday(due_at) - julianday(?1)) * 24 AS INTEGER) FROM timers WHERE kind = 'execution_deadline'";
+    let hours = || -> i64 { database.raw().query_row(due, [world.now().to_string()], |r| r.get(0)).unwrap() };
+    assert!(hours() >= 7 * 24, "{} h are left, {}", hours(), world.picture(id));
 }

@@ -17,7 +17,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     }
     for (before, stage, spec) in change.stages() {
         let Some(spec) = spec else { return Err(format!("nobody wrote a stage {}", stage.name)) };
-        if before.is_some_and(|b| b.status != "pending") {
+        // What a retry takes over was judged then.
+        let is_carried = stage.is_final() && stage.completed_at.is_none();
+        if is_carried || before.is_some_and(|b| b.status != "pending") {
             continue;
         }
         let ended = |index: &usize| found(change.after, change.spec, *index).is_some_and(Stage::is_final);
@@ -87,10 +89,21 @@ fn turn(change: &Change<'_>, spec: &StageSpec) -> Turn {
         Some(condition) => holds(change, condition, failed),
     };
     match (holds, failed && !spec.cleans_up) {
+        // Without a job that runs nothing would be deployed.
+        (true, _) if spec.deploy.is_some() && has_nothing_to_do(change, spec, failed) => {
+            Turn::LeftOut("condition_false")
+        }
         (true, _) => Turn::Begins,
         (false, true) => Turn::LeftOut("dependency_failed"),
         (false, false) => Turn::LeftOut("condition_false"),
     }
+}
+
+/// It has jobs, and the condition of each is false.
+fn has_nothing_to_do(change: &Change<'_>, spec: &StageSpec, failed: bool) -> bool {
+    let runs =
+        |c: &Condition| if spec.cleans_up { truth(change, c, failed) } else { holds(change, c, failed) };
+    !spec.jobs.is_empty() && spec.jobs.iter().all(|job| job.condition.as_ref().is_some_and(|c| !runs(c)))
 }
 
 /// Without a function that asks for the status, a condition stands for `success() && (…)`.

@@ -75,10 +75,11 @@ fn starts(spec: &PipelineSpec, what: &What) -> Option<(Started, String)> {
         }
         _ => return None,
     };
-    let is_wanted = match (spec.on, event) {
+    let is_wanted = match (&spec.on, event) {
         // Without a readable `on` nothing is filtered: the execution says what is wrong.
         _ if spec.is_broken => true,
         (Triggers::Default, "push" | "pull_request") | (Triggers::PushAndTag, "push" | "tag") => true,
+        (Triggers::Scheduled(_), "push") => true,
         (Triggers::PushToMain, "push") => branch == "main",
         _ => false,
     };

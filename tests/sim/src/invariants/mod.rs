@@ -5,6 +5,7 @@ mod after_end;
 mod applied;
 mod approvals;
 mod attempts;
+mod cleaning_up;
 mod conditions;
 mod counters;
 mod deliveries;
@@ -17,10 +18,14 @@ mod logs;
 mod matrices;
 mod order;
 mod outcomes;
+mod priorities;
+mod reruns;
 mod retries;
+mod schedules;
 mod states;
 mod statuses;
 mod successors;
+mod superseded;
 mod timers;
 mod times;
 
@@ -62,7 +67,10 @@ const RULES: &[(&str, Rule)] = &[
     ("states", states::check),
     ("after_end", after_end::check),
     ("order", order::check),
+    ("priorities", priorities::check),
+    ("reruns", reruns::check),
     ("conditions", conditions::check),
+    ("cleaning_up", cleaning_up::check),
     ("matrices", matrices::check),
     ("attempts", attempts::check),
     ("retries", retries::check),
@@ -83,6 +91,8 @@ const AT_THE_END: &[(&str, EndRule)] = &[
     ("ends", ends::check),
     ("deliveries", deliveries::check),
     ("successors", successors::check),
+    ("superseded", superseded::check),
+    ("schedules", schedules::check),
     ("statuses", statuses::check),
     ("logs", logs::check),
     ("replay", crate::replay::check),

@@ -170,14 +170,18 @@ fn reported(change: &Change<'_>) -> Option<u64> {
 fn execution_ended(change: &Change<'_>) -> Result<(), String> {
     let after = change.after;
     let is_allowed = |name: &str| change.spec.stages.iter().any(|s| s.name == name && s.continue_on_error);
-    let failed = after.stages.iter().find(|s| s.status == "failed" && !is_allowed(&s.name));
+    let counts = |s: &&Stage| s.status == "failed" && !is_allowed(&s.name);
+    let first = after.stages.iter().filter(counts).map(|s| s.completed_at).min();
+    let failed = after.stages.iter().filter(counts).filter(|s| Some(s.completed_at) == first);
+    let reasons: Vec<_> = failed.map(|s| &s.reason).collect();
     let fits = match (after.status.as_str(), change.ending()) {
         (status, Some(ending)) => (status, after.reason.as_deref()) == (ending.0, Some(ending.1)),
-        ("succeeded", None) => failed.is_none(),
+        ("succeeded", None) => reasons.is_empty(),
         ("failed", None) if after.stages.is_empty() => {
             after.reason.as_deref() == Some("config_error") && change.spec.is_broken
         }
-        ("failed", None) => failed.is_some_and(|s| s.reason == after.reason),
+        // The first failure is the one that is told.
+        ("failed", None) => reasons.contains(&&after.reason),
         _ => false,
     };
     if fits {

@@ -30,7 +30,7 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     for (before, stage, _) in change.stages() {
         step("stage", &stage.name, before.map_or("", |s| s.status.as_str()), &stage.status)?;
         let is_carried = !stage.jobs.is_empty() && stage.jobs.iter().all(|j| j.is_carried)
-            || before.is_none_or(|b| b.status == "succeeded") && stage.completed_at.is_none();
+            || before.is_none_or(|b| b.is_final()) && stage.completed_at.is_none();
         beside("stage", &stage.name, &stage.status, stage.reason.as_deref(), stage.completed_at, is_carried)?;
         let began = stage.started_at.is_some();
         if stage.status == "running" && !began {

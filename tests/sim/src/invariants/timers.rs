@@ -84,7 +84,10 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     // Cleaning up has a time of its own.
     if let (Some(timer), Some(began), None) = (deadlines.first(), after.started_at, &after.ending) {
         let seconds = change.spec.timeout_seconds.map_or(7_200, |s| i64::try_from(s).unwrap_or(0));
-        let due = began + seconds * 1000;
+        // To wait for people is not to take long.
+        let waits_until =
+            after.timers.iter().filter(|t| t.kind == "approval_expiry").filter_map(|t| t.due_at).max();
+        let due = waits_until.unwrap_or(began).max(began) + seconds * 1000;
         let is_new = change.before.is_none_or(|b| b.started_at.is_none());
         // One that rang in vain, because the database was lost, is put off.
         if timer.due_at < Some(due) || (is_new && timer.due_at != Some(due)) {

@@ -2,7 +2,7 @@
 
 use super::{
     Condition, Deed, DeploySpec, EnvironmentSpec, GateSpec, GroupSpec, JobSpec, MatrixSpec, PEOPLE,
-    PipelineSpec, RetrySpec, RunnerSpec, Scenario, StageSpec, StepSpec, Triggers, What,
+    PipelineSpec, RetryScope, RetrySpec, RunnerSpec, Scenario, StageSpec, StepSpec, Triggers, What,
 };
 use crate::random::Random;
 
@@ -84,14 +84,13 @@ fn pipeline(random: &mut Random, n: u64, shares: bool, size: Size, environments:
         stages.push(stage);
         stages
     });
+    let on = triggers(random);
     PipelineSpec {
+        // Who makes a pipeline says when the clock starts it, in what the database has.
+        is_in_forge: random.chance(350) && !matches!(on, Triggers::Scheduled(_)),
         repository: if shares { "acme/shared".to_owned() } else { format!("acme/{name}") },
         name,
-        on: if random.chance(600) {
-            Triggers::Default
-        } else {
-            random.pick(&[Triggers::PushToMain, Triggers::PushAndTag, Triggers::ByHand])
-        },
+        on,
         timeout_seconds: match random.below(5) {
             0 => None,
             1 => Some(random.between(20, 90)),
@@ -106,9 +105,22 @@ fn pipeline(random: &mut Random, n: u64, shares: bool, size: Size, environments:
         then: None,
         priority: if random.chance(700) { 0 } else { random.pick(&[-5, 5]) },
         limit: u32::try_from(random.between(1, size.limit)).unwrap_or(1),
-        is_in_forge: random.chance(350),
         is_broken: random.chance(40),
         stages,
+    }
+}
+
+fn triggers(random: &mut Random) -> Triggers {
+    match random.below(20) {
+        0..=11 => Triggers::Default,
+        12 | 13 => Triggers::PushToMain,
+        14..=16 => Triggers::PushAndTag,
+        17 => Triggers::ByHand,
+        // Everything begins at 13 minutes past the hour.
+        _ => {
+            let minutes = (14..18).filter(|_| random.chance(400)).collect::<Vec<_>>();
+            Triggers::Scheduled(if minutes.is_empty() { vec![14] } else { minutes })
+        }
     }
 }
 
@@ -134,7 +146,8 @@ fn stage(random: &mut Random, before: &[StageSpec], size: Size, environments: us
     let cleans_up = deploy.is_none() && random.chance(120);
     let gates = if deploy.is_none() && !cleans_up && random.chance(200) { gates(random) } else { vec![] };
     let least = u64::from(gates.is_empty() || random.chance(600));
-    let jobs = (0..random.between(least, size.jobs)).map(|n| job(random, n, &ancestors, size)).collect();
+    let jobs =
+        (0..random.between(least, size.jobs)).map(|n| job(random, n, before, &ancestors, size)).collect();
     let word = STAGE_NAMES[index % STAGE_NAMES.len()];
     StageSpec {
         name: if index < STAGE_NAMES.len() { word.to_owned() } else { format!("{word}{index}") },
@@ -174,7 +187,7 @@ fn gates(random: &mut Random) -> Vec<GateSpec> {
     (0..random.between(1, 2)).map(|n| one(random, n)).collect()
 }
 
-fn job(random: &mut Random, n: u64, ancestors: &[usize], size: Size) -> JobSpec {
+fn job(random: &mut Random, n: u64, before: &[StageSpec], ancestors: &[usize], size: Size) -> JobSpec {
     let retry = random.chance(500 + size.fails / 2).then(|| RetrySpec {
         max: u32::try_from(random.between(0, 3)).unwrap_or(0),
         delay_seconds: random.pick(&[0, 1, 5, 20]),
@@ -194,6 +207,8 @@ fn job(random: &mut Random, n: u64, ancestors: &[usize], size: Size) -> JobSpec 
             timeout_seconds: 60,
             continue_on_error: false,
             matrix: None,
+            hands_on: false,
+            asks_for: None,
             adds: None,
             priority: None,
             report: None,
@@ -201,6 +216,12 @@ fn job(random: &mut Random, n: u64, ancestors: &[usize], size: Size) -> JobSpec 
         })
     });
     let matrix = adds.is_none() && random.chance(180);
+    let offered: Vec<(usize, String)> = ancestors
+        .iter()
+        .flat_map(|s| before[*s].jobs.iter().map(move |job| (*s, job)))
+        .filter(|(_, job)| job.hands_on)
+        .map(|(stage, job)| (stage, job.name.clone()))
+        .collect();
     JobSpec {
         name: format!("j{n}"),
         runs_on: LABELS.into_iter().filter(|_| random.chance(250)).collect(),
@@ -209,6 +230,9 @@ fn job(random: &mut Random, n: u64, ancestors: &[usize], size: Size) -> JobSpec 
         timeout_seconds: random.pick(&[10, 30, 60, 300]),
         continue_on_error: random.chance(120),
         adds,
+        hands_on: !matrix && random.chance(350),
+        asks_for: (!offered.is_empty() && random.chance(600))
+            .then(|| offered[random.index(offered.len())].clone()),
         matrix: matrix.then(|| MatrixSpec {
             count: u32::try_from(random.between(2, 4)).unwrap_or(2),
             max_parallel: random.chance(500).then(|| u32::try_from(random.between(1, 2)).unwrap_or(1)),
@@ -301,8 +325,15 @@ fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, st
             let key = random.chance(300).then(|| u32::try_from(random.below(2)).unwrap_or(0));
             What::Execute { pipeline, branch, key }
         }
-        10..=12 => What::Cancel { nth },
-        13 | 14 => What::Retry { nth, only_failed: random.chance(700) },
+        10..=12 => What::Cancel { nth, force: random.chance(300) },
+        13 | 14 => {
+            let scope = match random.below(10) {
+                0..=5 => RetryScope::Failed,
+                6 | 7 => RetryScope::All,
+                _ => RetryScope::From(random.index(4)),
+            };
+            What::Retry { nth, scope }
+        }
         15 => What::Release { nth },
         16..=20 if environments > 0 => {
             What::Decide { nth, who: random.index(PEOPLE.len()), approve: random.chance(800) }

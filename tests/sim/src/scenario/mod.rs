@@ -47,13 +47,15 @@ pub struct GroupSpec {
     pub cancels: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Triggers {
     /// No `on` at all.
     Default,
     PushToMain,
     PushAndTag,
     ByHand,
+    /// Pushes, and the clock at these minutes of the hour in which everything begins.
+    Scheduled(Vec<u32>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +82,10 @@ pub struct JobSpec {
     pub timeout_seconds: u64,
     pub continue_on_error: bool,
     pub matrix: Option<MatrixSpec>,
+    /// It hands on which attempt of it succeeded.
+    pub hands_on: bool,
+    /// The stage, and the job of it, whose output it is given.
+    pub asks_for: Option<(usize, String)>,
     /// The job that it adds to its stage while it runs.
     pub adds: Option<Box<JobSpec>>,
     pub priority: Option<i32>,
@@ -104,6 +110,13 @@ impl StageSpec {
         let name = written_name(name);
         let added = self.jobs.iter().filter_map(|j| j.adds.as_deref());
         self.jobs.iter().chain(added).find(|j| j.name == name)
+    }
+}
+
+impl JobSpec {
+    /// The name under which it hands something on.
+    pub fn output(&self) -> String {
+        format!("of_{}", self.name)
     }
 }
 
@@ -233,10 +246,11 @@ pub enum What {
     /// Of the nth execution that there is then.
     Cancel {
         nth: u64,
+        force: bool,
     },
     Retry {
         nth: u64,
-        only_failed: bool,
+        scope: RetryScope,
     },
     Release {
         nth: u64,
@@ -259,6 +273,15 @@ pub enum What {
         environment: usize,
         asks: bool,
     },
+}
+
+/// What a retry runs again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryScope {
+    All,
+    Failed,
+    /// The nth of its stages, and what comes after it.
+    From(usize),
 }
 
 /// Who may decide: names of tokens, and logins at the forge.

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Condition, GroupSpec, JobSpec, PipelineSpec, Scenario, StageSpec, StepSpec, Triggers};
 
+/// The variable in which a job is given what another handed on.
+pub const ASKED_FOR: &str = "ASKED_FOR";
+
 /// The words by which a step tells the simulated runner what it comes to.
 pub fn run_of(step: &StepSpec) -> String {
     format!("work {} exit {} through {}", step.work_ms, step.exit_code, step.fails_through)
@@ -43,11 +46,20 @@ pub fn pipeline(spec: &PipelineSpec, scenario: &Scenario) -> String {
     let mut line = |indent: usize, words: std::fmt::Arguments<'_>| {
         let _ = writeln!(text, "{:indent$}{words}", "");
     };
-    match spec.on {
+    match &spec.on {
         Triggers::Default => {}
         Triggers::PushToMain => line(0, format_args!("on: {{ push: {{ branches: [main] }} }}")),
         Triggers::PushAndTag => line(0, format_args!("on: {{ push: {{}}, tag: [\"v*\"] }}")),
         Triggers::ByHand => line(0, format_args!("on: {{ manual: {{}} }}")),
+        Triggers::Scheduled(minutes) => {
+            let minutes = minutes.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+            line(
+                0,
+                format_args!(
+                    "on: {{ push: {{}}, schedule: [{{ cron: \"{minutes} 22 14 11 *\", branch: main }}] }}"
+                ),
+            );
+        }
     }
     if let Some(seconds) = spec.timeout_seconds {
         line(0, format_args!("timeout: {seconds}s"));
@@ -181,6 +193,16 @@ fn job_lines(
                 retry.max, retry.delay_seconds, retry.backoff
             ),
         );
+    }
+    if job.hands_on {
+        line(at + 2, format_args!("outputs: [{}]", job.output()));
+    }
+    if let Some((stage, name)) = &job.asks_for
+        && let Some(stage) = stages.get(*stage)
+        && let Some(asked) = stage.job(name)
+    {
+        let value = format!("${{{{ stages.{}.outputs.{} }}}}", stage.name, asked.output());
+        line(at + 2, format_args!("variables: {{ {ASKED_FOR}: \"{value}\" }}"));
     }
     if job.report.is_some() {
         line(at + 2, format_args!("reports: {{ junit: \"report.xml\" }}"));
