@@ -7,6 +7,9 @@ CREATE INDEX deliveries_postponed ON deliveries (forge, (event ->> '$.repository
 -- Whoever starts what a schedule is due for has it alone until then; also when it is looked at again.
 ALTER TABLE schedules ADD COLUMN claimed_until TEXT;
 
+-- Whether the holder of a lease was heard of since it was given: one who claimed and was not begins nothing.
+ALTER TABLE timers ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+
 DROP TRIGGER journal_apply_schedules;
 
 -- A pipeline's schedules: all of them anew (`schedules_of` names the pipeline), or the next time of one that is still

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use http::{HeaderValue, StatusCode, header};
 use penstock_api::problem::Problem;
-use penstock_domain::ExecutionId;
+use penstock_domain::{ExecutionId, ExecutionStatus};
 use penstock_guest::{Answer, Gone, Platform, Producer, Query, Request, ResponseBody, Sink, text};
 use penstock_store::{LogFilter, StoredChunk};
 use serde_json::json;
@@ -13,6 +13,9 @@ use crate::event_stream::{KEEP_ALIVE_MS, LOOK_EVERY_MS, MAX_STREAM_MS, bad_id, l
 
 /// Chunks read at once; each has at most 1,000 lines.
 const BATCH: u32 = 16;
+
+/// A runner gives a job that was cancelled ten seconds to end by itself, and hands in what it says until then.
+const LAST_WORDS_MS: i64 = 12_000;
 
 /// Where a reader stands: behind line `line` of chunk `chunk`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -112,7 +115,14 @@ async fn live<P: Platform>(
         if !chunks.is_empty() {
             continue;
         }
-        if let Some(status) = status.filter(|s| s.is_final()) {
+        let is_over = match status {
+            Some(status) if may_say_more(status) => {
+                let Ok(end) = store.execution_end(execution).await else { return Ok(()) };
+                end.is_none_or(|end| platform.now().since_ms(end) >= LAST_WORDS_MS)
+            }
+            other => other.is_some_and(ExecutionStatus::is_final),
+        };
+        if let Some(status) = status.filter(|_| is_over) {
             return sink.write(format!("event: end\ndata: {}\n\n", json!({ "status": status }))).await;
         }
         platform.sleep(LOOK_EVERY_MS).await;
@@ -123,6 +133,11 @@ async fn live<P: Platform>(
         }
     }
     Ok(())
+}
+
+/// What was cut off has a while for its last words, and these are the ones that explain it.
+const fn may_say_more(status: ExecutionStatus) -> bool {
+    matches!(status, ExecutionStatus::Cancelled | ExecutionStatus::Timeout)
 }
 
 fn events(chunk: &StoredChunk, from: Position) -> String {

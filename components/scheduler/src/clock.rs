@@ -122,7 +122,8 @@ impl<P: Platform> Scheduler<P> {
 fn event_of(timer: &DueTimer) -> Option<Event> {
     Some(match timer.kind {
         TimerKind::Lease => {
-            Event::LeaseExpired { job: timer.job_id?, attempt: timer.attempt?, timer: timer.id }
+            let (job, attempt, unheard_claim) = (timer.job_id?, timer.attempt?, timer.unheard_claim);
+            Event::LeaseExpired { job, attempt, timer: timer.id, unheard_claim }
         }
         TimerKind::JobDeadline => Event::JobDeadline { job: timer.job_id?, attempt: timer.attempt? },
         TimerKind::StageDeadline if penstock_domain::bugs::is_on("stage_deadline_forgotten") => return None,

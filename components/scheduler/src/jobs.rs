@@ -120,8 +120,9 @@ pub async fn logs<P: Platform>(platform: &P, request: Request, job: JobId) -> An
     if holder.attempt != lease.attempt || holder.runner_id != Some(lease.runner) || is_late {
         return Err(lease_expired().into());
     }
+    let cancel = holder.status == WorkStatus::Cancelled;
     match scheduler.store.append_log(holder.execution_id, job, lease.attempt, &lines, now).await? {
-        Appended::Kept => Ok(json(StatusCode::OK, &Accepted { success: true, cancel: false })),
+        Appended::Kept => Ok(json(StatusCode::OK, &Accepted { success: true, cancel })),
         Appended::Gap { next_seq } => {
             let detail = format!("lines are missing: send from seq {next_seq}");
             Err(Failure::Told(Problem::conflict("log_gap", detail)))

@@ -111,7 +111,8 @@ pub async fn claim<P: Platform>(platform: &P, request: Request, runner: RunnerId
     let slots = scheduler.store.slots_of(runner).await?;
     slots.ok_or_else(|| Problem::unauthorized("this runner is not registered; register it again"))?;
     if scheduler.store.runner_url(runner).await?.is_some() {
-        // It is pushed to, and asks only to learn whether it is known.
+        // It is pushed to, and asks only to learn whether it is known, and to say that it is there.
+        scheduler.store.note_runner_alive(runner, platform.now()).await?;
         return Ok(empty(StatusCode::NO_CONTENT));
     }
     let wait = Query::of(request.uri())?.parse::<u64>("wait")?.unwrap_or(0).min(MAX_WAIT_SECONDS);

@@ -50,8 +50,13 @@ pub(crate) fn refused(
     if draft.job(index).started_at.is_some() {
         return Err(Refusal::NotNow("the runner has begun this attempt"));
     }
+    give_back(draft, index, why, retry_after_ms)
+}
+
+fn give_back(draft: &mut Draft, index: usize, why: Unreachable, retry_after_ms: i64) -> Result<(), Refusal> {
     let now = draft.now;
-    draft.end_timers_of_job(job);
+    let id = draft.job(index).id;
+    draft.end_timers_of_job(id);
     let job = draft.touch_job(index);
     if why == Unreachable::Refused {
         job.refusals += 1;
@@ -242,8 +247,17 @@ fn unearned_success(draft: &Draft, index: usize) -> Option<String> {
     })
 }
 
-pub(crate) fn lease_expired(draft: &mut Draft, job: JobId, attempt: u32) -> Result<(), Refusal> {
+pub(crate) fn lease_expired(
+    draft: &mut Draft,
+    job: JobId,
+    attempt: u32,
+    unheard_claim: bool,
+) -> Result<(), Refusal> {
     let index = holder(draft, job, attempt, None)?;
+    if unheard_claim && draft.job(index).started_at.is_none() {
+        // Who claims begins only when its first heartbeat is answered: the answer to the claim went nowhere.
+        return give_back(draft, index, Unreachable::Refused, 0);
+    }
     if !penstock_domain::bugs::is_on("lost_runner_not_told") {
         draft.cancel_on_runner(index);
     }

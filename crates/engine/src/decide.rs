@@ -66,9 +66,9 @@ pub fn decide(snapshot: Snapshot, event: &Event, at: &Moment) -> Result<Decision
             attempt::refused(&mut draft, *job, *attempt, *runner, *why, *retry_after_ms)?;
         }
         Event::Report(report) => attempt::report(&mut draft, report)?,
-        Event::LeaseExpired { job, attempt, timer } => {
+        Event::LeaseExpired { job, attempt, timer, unheard_claim } => {
             draft.changes.due.push(*timer);
-            attempt::lease_expired(&mut draft, *job, *attempt)?;
+            attempt::lease_expired(&mut draft, *job, *attempt, *unheard_claim)?;
         }
         Event::JobDeadline { job, attempt } => attempt::deadline(&mut draft, *job, *attempt)?,
         Event::StageDeadline { stage } => ending::stage_deadline(&mut draft, *stage)?,

@@ -31,11 +31,13 @@ pub enum Event {
     },
     /// The holder of an attempt tells what happened.
     Report(RunnerReport),
-    /// Nothing was heard from the holder for the length of a lease.
+    /// Nothing was heard from the holder for the length of a lease. `unheard_claim`: it had asked for the job, and was
+    /// never heard of since.
     LeaseExpired {
         job: JobId,
         attempt: u32,
         timer: TimerId,
+        unheard_claim: bool,
     },
     /// The attempt outlived its timeout although the runner should have ended it.
     JobDeadline {

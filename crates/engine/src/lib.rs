@@ -71,4 +71,4 @@ pub const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 /// What cleans up after an execution that was ended has so long, all together.
 pub const CLEAN_UP_MS: i64 = 15 * 60_000;
 /// Refused pushes after which a job fails as `dispatch_failed`; a runner that is merely full does not count.
-pub const MAX_REFUSALS: u32 = 100;
+pub const MAX_REFUSALS: u32 = 1_000;

@@ -252,6 +252,16 @@ impl<C: Connection> Store<C> {
         Ok(rows.first().map(|r| r.parse(0)).transpose()?)
     }
 
+    /// When the execution ended; None while it has not.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn execution_end(&self, execution: ExecutionId) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT completed_at FROM pipeline_executions WHERE id = ?1";
+        let rows = self.connection.query(sql, vec![id(execution)]).await?;
+        Ok(rows.first().map(|r| r.optional_parse(0)).transpose()?.flatten())
+    }
+
     /// The work of an execution as it was planned, with how each part of it ended.
     ///
     /// # Errors

@@ -11,6 +11,9 @@ use crate::{Row, Store, StoreError, text};
 /// How many different demands (`runs_on`) are looked at in one round.
 const MAX_DEMANDS: u32 = 2_000;
 
+/// A runner that can't be reached, and has not said anything for so long, is gone until it does.
+const GONE_MS: i64 = 3_600_000;
+
 /// A queued execution that may begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admissible {
@@ -120,11 +123,13 @@ impl<C: Connection> Store<C> {
                  FROM (SELECT r.id, r.labels, r.failures, r.capacity
                    - (SELECT count(*) FROM jobs WHERE runner_id = r.id AND status = 'running') AS free
                  FROM runners AS r
-                 WHERE r.url IS NOT NULL AND (r.unreachable_until IS NULL OR r.unreachable_until <= ?1))
+                 WHERE r.url IS NOT NULL AND (r.unreachable_until IS NULL OR r.unreachable_until <= ?1)
+                   AND (r.failures = 0 OR r.last_seen_at > ?2))
                  WHERE free > 0),
                (SELECT json_group_array(json(runs_on)) FROM demand WHERE runs_on IS NOT NULL)"
         );
-        let rows = self.connection.query(&sql, vec![text(now)]).await?;
+        let seen_since = now.plus_ms(-GONE_MS);
+        let rows = self.connection.query(&sql, vec![text(now), text(seen_since)]).await?;
         let read = |r: &Row| Ok((r.json(0)?, r.json(1)?));
         rows.first().map(read).transpose().map(Option::unwrap_or_default)
     }

@@ -10,7 +10,7 @@ use crate::{Row, Store, StoreError, id, text};
 
 /// How long a runner is left alone after a push that it did not take: doubled each time, up to the last.
 const FIRST_PAUSE_MS: i64 = 500;
-const LAST_PAUSE_MS: i64 = 60_000;
+const LAST_PAUSE_MS: i64 = 300_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Runner {

@@ -14,6 +14,8 @@ pub struct DueTimer {
     pub stage_id: Option<StageId>,
     pub job_id: Option<JobId>,
     pub attempt: Option<u32>,
+    /// The lease of a runner that asked for the job and was never heard of since.
+    pub unheard_claim: bool,
 }
 
 fn due(r: &Row) -> Result<DueTimer, StoreError> {
@@ -24,6 +26,7 @@ fn due(r: &Row) -> Result<DueTimer, StoreError> {
         stage_id: r.optional_parse(3)?,
         job_id: r.optional_parse(4)?,
         attempt: r.optional_json(5)?,
+        unheard_claim: r.integer(6)? != 0,
     })
 }
 
@@ -31,8 +34,10 @@ impl<C: Connection> Store<C> {
     /// # Errors
     /// As every read.
     pub async fn due_timers(&self, now: Timestamp, limit: u32) -> Result<Vec<DueTimer>, StoreError> {
-        let sql = "SELECT id, kind, execution_id, stage_id, job_id, CAST(attempt AS TEXT) FROM timers
-          WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2";
+        let sql = "SELECT id, kind, execution_id, stage_id, job_id, CAST(attempt AS TEXT),
+            kind = 'lease' AND heard = 0 AND EXISTS (SELECT 1 FROM jobs AS j JOIN runners AS r ON r.id = j.runner_id
+              WHERE j.id = timers.job_id AND r.url IS NULL)
+          FROM timers WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2";
         let rows = self.connection.query(sql, vec![text(now), limit.into()]).await?;
         rows.iter().map(due).collect()
     }
@@ -90,7 +95,8 @@ impl<C: Connection> Store<C> {
         attempt: u32,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE timers SET due_at = ?3, spared = 0 WHERE job_id = ?1 AND attempt = ?2 AND kind = 'lease' RETURNING id";
+        let sql = "UPDATE timers SET due_at = ?3, spared = 0, heard = 1
+          WHERE job_id = ?1 AND attempt = ?2 AND kind = 'lease' RETURNING id";
         if penstock_domain::bugs::is_on("heartbeat_not_written") {
             return Ok(true);
         }

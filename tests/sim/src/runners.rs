@@ -86,12 +86,27 @@ async fn claim(world: &Rc<World>, index: usize, spec: &RunnerSpec) {
             if let Ok(answered) = post(world, &path, &token, Bytes::new()).await
                 && answered.status() == 200
                 && let Ok(request) = serde_json::from_slice::<JobRequest>(answered.body())
+                && is_still_meant(world, &request).await
             {
                 take(world, index, request);
             }
         }
         world.sleep(if is_wanted { 1_000 } else { 15_000 }).await;
     }
+}
+
+/// Who has claimed begins only when its first heartbeat is answered: the server gives what nobody is heard of to others.
+async fn is_still_meant(world: &Rc<World>, request: &JobRequest) -> bool {
+    let path = format!("/api/v1/jobs/{}/heartbeat", request.job.id);
+    let until_ms = world.true_ms() + GIVES_UP_MS;
+    while world.true_ms() < until_ms {
+        match post(world, &path, &request.job.lease.token, Bytes::new()).await {
+            Ok(answered) if answered.status().is_success() => return true,
+            Ok(answered) if answered.status().is_client_error() => return false,
+            _ => world.sleep(world.random(|r| r.between(200, 1_000))).await,
+        }
+    }
+    false
 }
 
 /// What is pushed to a runner.

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use penstock_domain::{ExecutionStatus, Reason, WorkStatus};
 use penstock_engine::{Event, Refusal, Unreachable};
-use penstock_testkit::database::Database;
+use penstock_testkit::database::{Database, now_or_never};
 
 use crate::world::{CANCEL, SMALL, World};
 
@@ -169,7 +169,11 @@ fn a_lost_runner_leaves_no_job_stuck_and_can_say_no_more() {
     assert!(due.is_empty(), "the heartbeat has put it off");
     world.pass(30_000);
     world
-        .tell(Some(id), Some(job), &Event::LeaseExpired { job, attempt: 1, timer: lease_of(&world) })
+        .tell(
+            Some(id),
+            Some(job),
+            &Event::LeaseExpired { job, attempt: 1, timer: lease_of(&world), unheard_claim: false },
+        )
         .unwrap();
     assert_eq!(world.status(id), ExecutionStatus::Failed);
     check(
@@ -248,6 +252,32 @@ fn a_refused_job_goes_back_to_the_queue_and_fails_in_the_end() {
         assert_eq!(world.status(id).as_str(), expected, "round {round}");
     }
     assert!(world.picture(id).contains("dispatch_failed"));
+}
+
+#[test]
+fn a_claim_that_nobody_is_heard_of_after_goes_back_and_costs_no_attempt() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let id = world.start(SMALL);
+    let job = world.assign_all()[0];
+    // Nothing is pushed to it any more.
+    let is_pushed_to =
+        |url: Option<&str>| database.raw().execute("UPDATE runners SET url = ?1", [url]).unwrap();
+    is_pushed_to(None);
+    world.pass(40_000);
+    let due = || now_or_never(world.store.due_timers(world.now(), 10)).unwrap();
+    assert!(due()[0].unheard_claim);
+    let expired =
+        |unheard_claim| Event::LeaseExpired { job, attempt: 1, timer: lease_of(&world), unheard_claim };
+    world.tell(Some(id), Some(job), &expired(true)).unwrap();
+    assert!(world.picture(id).contains("pending (runner_full) attempt 1"), "{}", world.picture(id));
+    is_pushed_to(Some("http://runner"));
+    let job = world.assign_all()[0];
+    is_pushed_to(None);
+    assert!(now_or_never(world.store.prolong_lease(job, 1, world.now())).unwrap());
+    assert!(!due()[0].unheard_claim, "a heartbeat says that it is there");
+    world.tell(Some(id), Some(job), &expired(false)).unwrap();
+    assert!(world.picture(id).contains("runner_lost"), "{}", world.picture(id));
 }
 
 #[test]

@@ -84,7 +84,13 @@ fn effects_of_one_topic_go_out_one_after_the_other() {
     let sql = "SELECT id FROM timers WHERE kind = 'lease'";
     let timer: String = database.raw().query_row(sql, [], |r| r.get(0)).unwrap();
     let timer = timer.parse().unwrap();
-    world.tell(None, Some(job), &penstock_engine::Event::LeaseExpired { job, attempt: 1, timer }).unwrap();
+    world
+        .tell(
+            None,
+            Some(job),
+            &penstock_engine::Event::LeaseExpired { job, attempt: 1, timer, unheard_claim: false },
+        )
+        .unwrap();
     world.pass(20_000);
     let first = claim();
     assert_eq!(first.len(), 1, "the cancel waits for the dispatch");

@@ -26,7 +26,8 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         }
         let is_taken_back =
             before.status == "running" && after.status == "pending" && before.attempt == after.attempt;
-        if is_taken_back && cause != "refused" {
+        if is_taken_back && cause != "refused" && !(cause == "lease_expired" && is_with_nobody(change, &job))
+        {
             return Err(format!("{name}: attempt {} goes back without having been refused", after.attempt));
         }
         if is_taken_back && before.started_at.is_some() {
@@ -53,6 +54,13 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// No runner has got hold of the attempt, for all that the world outside knows.
+fn is_with_nobody(change: &Change<'_>, job: &super::JobChange<'_>) -> bool {
+    let key = job.after.id.parse().ok().zip(u32::try_from(job.after.attempt).ok());
+    let facts = change.world.facts.borrow();
+    key.and_then(|key| facts.attempts.get(&key)).is_none_or(|a| a.taken_by.is_empty())
 }
 
 /// A lease that was prolonged does not run out before its time.

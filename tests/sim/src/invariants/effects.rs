@@ -35,7 +35,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         };
         let is_by_sibling = after.reason.as_deref() == Some("fail_fast");
         let is_by_holder = matches!(change.entry.cause.as_str(), "report" | "refused" | "undispatchable");
-        if !is_by_holder || is_by_sibling {
+        // A claim whose answer went nowhere is with nobody who could be told.
+        let is_unclaimed = after.status == "pending" && after.attempt == before.attempt;
+        if (!is_by_holder && !is_unclaimed) || is_by_sibling {
             taken += 1;
             if of(&cancels, &after.id, before.attempt, before.runner_id.as_deref()) != 1 {
                 return Err(format!("{} was taken from its runner, which is not told", job.name()));
