@@ -6,6 +6,7 @@
 mod access;
 mod badge;
 mod bootstrap;
+mod chains;
 mod event_stream;
 mod execution_page;
 mod executions;

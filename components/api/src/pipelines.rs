@@ -15,6 +15,7 @@ use penstock_pipeline::{Configuration, Patterns, Severity, definition_from, pars
 use penstock_store::{Cause, Pipeline, StoreError};
 use serde_json::json;
 
+use crate::chains::refuse_circle;
 use crate::validate::field_error;
 
 const DEFAULT_PATH: &str = ".penstock.yml";
@@ -88,6 +89,7 @@ async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &st
     let pipeline = checked(view, errors)?;
     let by = Cause::new(format!("user:{actor}"), "create_pipeline");
     let store = platform.store().await?;
+    refuse_circle(&store, &pipeline).await?;
     let schedules = schedules_of(platform, &pipeline, &[]);
     store.save_pipeline(&pipeline, schedules.as_ref(), 0, &by, now).await.map_err(name_taken)?;
     Ok(success(StatusCode::CREATED, [("pipeline", json!(pipeline.view))]))
@@ -171,6 +173,9 @@ async fn change(
         let expect = store.version(&format!("pipeline:{id}")).await?;
         let before = store.pipeline(id).await?.ok_or_else(|| Problem::not_found("pipeline"))?;
         let pipeline = changed(before)?;
+        if pipeline.deleted_at.is_none() {
+            refuse_circle(&store, &pipeline).await?;
+        }
         // Those of a definition in the repository are kept by whoever reads that.
         let is_kept_here = pipeline.view.definition.is_some() || pipeline.deleted_at.is_some();
         let schedules = match is_kept_here {

@@ -205,8 +205,13 @@ impl<P: Platform> Scheduler<P> {
                 Ok(ordered) => ordered,
                 Err(why) => {
                     if matches!(why, NotOrdered::NothingChanged(_)) {
-                        self.tell_nothing_to_do(delivery, pipeline, target.as_ref(), &why.to_string())
-                            .await?;
+                        self.tell_nothing_to_do(
+                            (delivery, event.trigger()),
+                            pipeline,
+                            target.as_ref(),
+                            &why.to_string(),
+                        )
+                        .await?;
                     }
                     outcomes.push(json!({ "pipeline": name, "not_started": why.to_string() }));
                     return Ok(false);
@@ -267,7 +272,7 @@ impl<P: Platform> Scheduler<P> {
     /// execution of the pipeline is there for the commit.
     async fn tell_nothing_to_do(
         &self,
-        delivery: &Delivery,
+        (delivery, event): (&Delivery, TriggerEvent),
         pipeline: &Pipeline,
         target: Option<&StatusTarget>,
         why: &str,
@@ -277,7 +282,7 @@ impl<P: Platform> Scheduler<P> {
             return Ok(());
         }
         let at = moment(&self.platform);
-        let effect = nothing_to_do(target, &pipeline.view.pipeline_name, why, &at);
+        let effect = nothing_to_do(target, &pipeline.view.pipeline_name, event, why, &at);
         let change = Changes { outbox: vec![effect], ..Changes::default() };
         // Its version guards that it is told once: the delivery may be worked off again.
         let subject = format!("filtered:{}:{}", delivery.id, pipeline.view.id);

@@ -1,6 +1,8 @@
 //! What the commit's status says: the execution's state in the forge's four words, and one sentence.
 
-use penstock_domain::{DeploymentStatus, ExecutionStatus, IdSource as _, OutboxId, Reason, WorkStatus};
+use penstock_domain::{
+    DeploymentStatus, ExecutionStatus, IdSource as _, OutboxId, Reason, TriggerEvent, WorkStatus,
+};
 
 use crate::change::{Effect, EffectKind, ForgeStatus};
 use crate::draft::Draft;
@@ -11,7 +13,8 @@ use crate::moment::Moment;
 pub(crate) fn tell(draft: &mut Draft) {
     let execution = &draft.state.execution;
     let Some(target) = execution.context.target.clone() else { return };
-    let context = format!("penstock/{}", execution.context.run.pipeline_name);
+    let run = &execution.context.run;
+    let context = context(&run.pipeline_name, run.event);
     let status = ForgeStatus {
         state: state(execution).to_owned(),
         description: description(&draft.state),
@@ -26,8 +29,14 @@ pub(crate) fn tell(draft: &mut Draft) {
 }
 
 /// A pipeline's filters left nothing to do for the commit: a check that is waited for is there, and says so.
-pub fn nothing_to_do(target: &StatusTarget, pipeline_name: &str, why: &str, at: &Moment) -> Effect {
-    let context = format!("penstock/{pipeline_name}");
+pub fn nothing_to_do(
+    target: &StatusTarget,
+    pipeline_name: &str,
+    event: TriggerEvent,
+    why: &str,
+    at: &Moment,
+) -> Effect {
+    let context = context(pipeline_name, event);
     let status = ForgeStatus {
         state: "success".to_owned(),
         description: format!("nothing to do: {why}"),
@@ -40,6 +49,15 @@ pub fn nothing_to_do(target: &StatusTarget, pipeline_name: &str, why: &str, at: 
     let topic = topic(&status);
     let id = OutboxId(at.ids().uuid());
     Effect { id, topic, execution_id: None, due_at: at.now, kind: EffectKind::ForgeStatus(status) }
+}
+
+/// The check that the commit shows. A push of a commit and its pull request may come to different ends, and neither is to
+/// cover the other.
+fn context(pipeline_name: &str, event: TriggerEvent) -> String {
+    match event {
+        TriggerEvent::PullRequest => format!("penstock/{pipeline_name} (pull_request)"),
+        _ => format!("penstock/{pipeline_name}"),
+    }
 }
 
 /// Statuses of one commit and context go out one after the other.
