@@ -174,6 +174,8 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     found: Vec<Diagnostic>,
+    /// Also of those that are too many to be kept.
+    errors: usize,
 }
 
 /// Kept while collecting, so that what comes first in the file isn't lost to what was looked at first.
@@ -196,6 +198,7 @@ impl Diagnostics {
         code: &'static str,
         message: String,
     ) -> Hint<'_> {
+        self.errors += usize::from(severity == Severity::Error);
         if self.found.len() >= MAX_COLLECTED {
             return Hint(None);
         }
@@ -218,8 +221,12 @@ impl Diagnostics {
         self.found.len()
     }
 
-    pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|d| d.severity == Severity::Error)
+    pub const fn error_count(&self) -> usize {
+        self.errors
+    }
+
+    pub const fn has_errors(&self) -> bool {
+        self.errors > 0
     }
 
     /// In the order of the file. Where there are too many, errors go before warnings, and early ones before late.
@@ -242,6 +249,9 @@ impl Diagnostics {
 pub(crate) struct Hint<'a>(Option<&'a mut Diagnostic>);
 
 impl Hint<'_> {
+    /// Nothing was added.
+    pub const NONE: Self = Self(None);
+
     pub fn hint(self, hint: impl Into<String>) {
         if let Some(diagnostic) = self.0 {
             diagnostic.hint = Some(hint.into());

@@ -55,6 +55,7 @@ fn input(reader: &mut Reader<'_>, parent: &At<'_>, key: &Key, node: &Node) -> Op
             .out
             .error(key.span, at.path.pointer(), code::BAD_NAME, message)
             .hint("call the input something else; it is a variable of every step");
+        reader.refused_inputs.insert(key.text.clone());
         return None;
     }
     reader.usage.declare_input(&key.text, key.span, &at.path);
@@ -70,7 +71,11 @@ fn input(reader: &mut Reader<'_>, parent: &At<'_>, key: &Key, node: &Node) -> Op
         return Some(input);
     }
     let Some(fields) = Fields::open(reader, at, &SHAPE) else { return Some(input) };
+    let errors = reader.out.error_count();
     input.kind = kind(reader, &fields);
+    if reader.out.error_count() > errors {
+        reader.refused_inputs.insert(key.text.clone());
+    }
     input.required = fields.flag(reader, "required", false);
     input.description = fields.get("description").and_then(|at| description(reader, &at));
     if let Some(at) = fields.get("default") {

@@ -1,11 +1,12 @@
 //! A job: what a runner gets at once.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_domain::RetryCause;
 
 use super::read::{At, Fields, Path, Reader, Shape};
+use super::resources::resources;
 use super::scope::Scope;
 use super::text::{condition, template, variables};
 use super::usage::Level;
@@ -13,7 +14,7 @@ use super::{matrix, report, step};
 use crate::definition::{Job, Matrix, Step};
 use crate::diagnostic::code;
 use crate::expression::StepFact;
-use crate::expression::names::Site;
+use crate::expression::names::{MatrixOffer, Site};
 use crate::limits::{
     DEFAULT_JOB_TIMEOUT_MS, MAX_BACKOFF, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS, MAX_OUTPUTS,
     MAX_PRIORITY, MAX_RETRIES, MAX_RETRY_DELAY_MS, MAX_STEPS,
@@ -35,6 +36,7 @@ pub(crate) const SHAPE: Shape = Shape {
         "env",
         "timeout",
         "retry",
+        "resources",
         "checkout",
         "reports",
         "matrix",
@@ -61,7 +63,6 @@ pub(crate) const SHAPE: Shape = Shape {
         ("concurrency", "limit the whole pipeline by `concurrency` until then"),
         ("defaults", "say it at each step until then"),
         ("description", "write a comment"),
-        ("resources", "choose a runner by `runs_on` until then"),
         ("uses", "write the job out until then"),
     ],
     instead: &[
@@ -120,14 +121,14 @@ pub(super) fn count(job: &Job) -> usize {
 
 fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> Option<Job> {
     let fields = Fields::open(reader, at, &SHAPE)?;
+    let errors = reader.out.error_count();
     let matrix = fields.get("matrix").and_then(|at| matrix::matrix(reader, at));
     let mut scope = scope.within();
-    scope.matrix = match (&matrix, fields.get("matrix")) {
-        (Some(matrix), _) => Some(Cow::Owned(samples(matrix))),
-        // What is wrong with it is told already.
-        (None, Some(_)) => Some(Cow::Owned(BTreeMap::new())),
-        (None, None) => None,
-    };
+    if fields.get("matrix").is_some() {
+        // What could not be read of it is told already.
+        let is_whole = reader.out.error_count() == errors;
+        scope.matrix = Some(Cow::Owned(MatrixOffer { axes: offered(matrix.as_ref()), is_whole }));
+    }
     let name = fields
         .need(reader, "name", &SHAPE, "write `name: …`; it shows in statuses and logs")
         .and_then(|at| name(reader, &at, matrix.as_ref(), &scope));
@@ -152,20 +153,26 @@ fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> O
         variables,
         timeout_ms: reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS),
         retry: fields.get("retry").map(|at| retry(reader, at)).unwrap_or_default(),
+        resources: fields.get("resources").and_then(|at| resources(reader, at)),
         checkout: fields.flag(reader, "checkout", true),
         reports: fields.get("reports").map(|at| report::reports(reader, at)).unwrap_or_default(),
         matrix,
         priority: priority(reader, &fields),
         continue_on_error: fields.flag(reader, "continue_on_error", false),
-        enabled: fields.flag(reader, "enabled", true),
+        enabled: fields.enabled(reader, "job"),
         outputs,
         steps,
     })
 }
 
-/// A value for everything that a combination may have.
-fn samples(matrix: &Matrix) -> BTreeMap<String, String> {
-    axes(matrix).into_iter().map(|axis| (axis.to_owned(), String::new())).collect()
+/// What the combinations have under each name, the empty value where one of them lacks it.
+fn offered(matrix: Option<&Matrix>) -> BTreeMap<String, BTreeSet<String>> {
+    let Some(matrix) = matrix else { return BTreeMap::new() };
+    let value = |combination: &Vec<(String, String)>, axis: &str| {
+        combination.iter().find(|(name, _)| name == axis).map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let values = |axis: &str| matrix.combinations.iter().map(|one| value(one, axis)).collect();
+    axes(matrix).into_iter().map(|axis| (axis.to_owned(), values(axis))).collect()
 }
 
 /// A job of a matrix may say which one it is.
@@ -261,7 +268,7 @@ fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec
     for at in items {
         let Some(step) = step::step(reader, at, &scope) else { continue };
         if let Some(id) = &step.id {
-            if scope.steps.contains_key(id) {
+            if let (true, Some(at)) = (scope.steps.contains_key(id), at.member("id")) {
                 let message = format!("a step with the id `{id}` is here already");
                 reader.error(&at, code::DUPLICATE_NAME, message).hint("call one of them something else");
             }
@@ -275,6 +282,7 @@ fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec
 fn labels(reader: &mut Reader<'_>, at: At<'_>, matrix: Option<&Matrix>, scope: &Scope<'_>) -> Vec<String> {
     let hint = "write a label or a list, such as `[linux, gpu]`";
     let mut labels: Vec<String> = vec![];
+    let is_whole = scope.matrix.as_ref().is_none_or(|matrix| matrix.is_whole);
     for (at, label) in reader.words(&at, "`runs_on`", MAX_LABELS, hint) {
         let (before, expressions) = (reader.out.count(), reader.expressions);
         let wrong = match matrix.filter(|_| has_expressions(label)) {
@@ -282,7 +290,7 @@ fn labels(reader: &mut Reader<'_>, at: At<'_>, matrix: Option<&Matrix>, scope: &
                 template(reader, &at, Site::Label, scope);
                 // What can't be filled in is no label, and is told already.
                 let affords = reader.affords(&at, expressions, matrix.combinations.len());
-                if !affords || reader.out.count() > before {
+                if !affords || !is_whole || reader.out.count() > before {
                     continue;
                 }
                 let filled = matrix.combinations.iter().filter_map(|one| fill(label, &values(one)).ok());
@@ -362,16 +370,19 @@ fn unique_names(reader: &mut Reader<'_>, jobs: &[(At<'_>, Job)]) {
         // What can't be filled in is told already. Jobs of a matrix have the name that is written in common.
         let mut names = names(job).unwrap_or_default();
         names.extend(job.matrix.as_ref().map(|_| job.name.clone()));
+        let place = at.member("name").unwrap_or(*at);
         match names.iter().find_map(|name| Some((name, seen.get(name)?))) {
-            Some((name, first)) => reader.duplicate(at, "a job", name, *first),
-            None => seen.extend(names.into_iter().map(|name| (name, at.node.span))),
+            Some((name, first)) => reader.duplicate(&place, "a job", name, *first),
+            None => seen.extend(names.into_iter().map(|name| (name, place.node.span))),
         }
+        let list = at.member("outputs").unwrap_or(*at);
         for output in &job.outputs {
+            let place = list.item(output);
             if let Some(first) = outputs.get(output.as_str()) {
                 let message =
                     format!("an output `{output}` is handed on by the job of line {}, too", first.line);
                 reader
-                    .error(at, code::DUPLICATE_NAME, message)
+                    .error(&place, code::DUPLICATE_NAME, message)
                     .hint("call one of them something else; later stages could not tell them apart");
             }
             outputs.insert(output, at.node.span);

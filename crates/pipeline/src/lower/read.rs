@@ -2,6 +2,7 @@
 //!
 //! Every reader gives the value, or says what is wrong and gives None; the caller goes on with the rest either way.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::usage::Usage;
@@ -90,6 +91,8 @@ pub(super) struct Reader<'s> {
     written_out: usize,
     /// What is set and what is used.
     pub usage: Usage,
+    /// Inputs of a name or a type that can't be, which is told already.
+    pub refused_inputs: BTreeSet<String>,
 }
 
 impl<'t> Fields<'t> {
@@ -129,6 +132,16 @@ impl<'t> Fields<'t> {
         self.get(name).and_then(|at| reader.flag(&at, &format!("`{name}`"))).unwrap_or(otherwise)
     }
 
+    /// Whether a job or a step is switched on. One that is not is easily forgotten.
+    pub fn enabled(&self, reader: &mut Reader<'_>, what: &str) -> bool {
+        let enabled = self.flag(reader, "enabled", true);
+        if let (false, Some(at)) = (enabled, self.get("enabled")) {
+            let message = format!("the {what} is switched off, and never runs");
+            reader.warn(&at, code::UNREACHABLE, message).hint("switch it on, or take it out");
+        }
+        enabled
+    }
+
     pub fn pointer(&self, name: &str) -> String {
         Path::Field(&self.at.path, name).pointer()
     }
@@ -160,6 +173,22 @@ impl<'t> At<'t> {
         if let Value::Map(entries) = &self.node.value { Some(entries) } else { None }
     }
 
+    /// What stands under `name` of a mapping.
+    pub fn member<'p>(&'p self, name: &'p str) -> Option<At<'p>> {
+        let (_, node) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
+        Some(At { node, path: Path::Field(&self.path, name) })
+    }
+
+    /// The item of a list that is `text`, or else the whole.
+    pub fn item(&self, text: &str) -> At<'_> {
+        let Value::List(items) = &self.node.value else { return *self };
+        let is_meant = |node: &&Node| matches!(&node.value, Value::Scalar(scalar) if scalar.text == text);
+        match items.iter().position(|node| is_meant(&node)) {
+            Some(index) => At { node: &items[index], path: Path::Item(&self.path, index) },
+            None => *self,
+        }
+    }
+
     pub fn scalar(&self) -> Option<&'t Scalar> {
         if let Value::Scalar(scalar) = &self.node.value { Some(scalar) } else { None }
     }
@@ -167,16 +196,29 @@ impl<'t> At<'t> {
 
 impl<'s> Reader<'s> {
     pub fn new(source: &'s str, out: Diagnostics) -> Self {
-        Self { source, out, expressions: 0, written_out: 0, usage: Usage::default() }
+        Self {
+            source,
+            out,
+            expressions: 0,
+            written_out: 0,
+            usage: Usage::default(),
+            refused_inputs: BTreeSet::new(),
+        }
     }
 }
 
 impl Reader<'_> {
     pub fn warn(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
+        if matches!(at.node.value, Value::Refused) {
+            return Hint::NONE;
+        }
         self.out.warn(at.node.span, at.path.pointer(), code, message.into())
     }
 
     pub fn error(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
+        if matches!(at.node.value, Value::Refused) {
+            return Hint::NONE;
+        }
         self.out.error(at.node.span, at.path.pointer(), code, message.into())
     }
 

@@ -97,7 +97,7 @@ pub(super) fn step(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Op
         name: name.unwrap_or_else(|| natural_name(&action)),
         id: fields.get("id").and_then(|at| id(reader, &at)),
         action,
-        enabled: fields.flag(reader, "enabled", true),
+        enabled: fields.enabled(reader, "step"),
         condition: condition(reader, fields.get("if"), Site::Step, &scope),
         variables,
         working_directory: fields.get("working_directory").and_then(|at| directory(reader, &at)),

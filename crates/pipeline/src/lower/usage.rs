@@ -8,6 +8,7 @@ use super::read::{Path, Reader};
 use crate::definition::{Action, Definition, Job, Variable};
 use crate::diagnostic::{Diagnostics, code};
 use crate::expression::uses::{Uses, Which};
+use crate::expression::written;
 use crate::template::Template;
 use crate::tree::Span;
 
@@ -153,8 +154,8 @@ pub(super) fn report_unused(reader: &mut Reader<'_>, definition: &Definition) {
     }
     for Declared { stage, output, span, pointer } in usage.declared_outputs {
         let message = format!("nothing in the file uses the output `{output}`");
-        let hint =
-            format!("write `${{{{ stages.{stage}.outputs.{output} }}}}` in a variable of a later stage");
+        let asks = written::output("stages", &stage, &output);
+        let hint = format!("write `${{{{ {asks} }}}}` in a variable of a later stage");
         if !usage.asked_outputs.contains(&(stage, output)) {
             reader.out.warn(span, pointer, code::UNUSED, message).hint(hint);
         }

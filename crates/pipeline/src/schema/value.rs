@@ -12,7 +12,7 @@ use crate::limits::{
     MAX_PATTERN_CHARS, MAX_PATTERNS, MAX_REPORT_PATH_BYTES, MAX_RUN_BYTES, MAX_URL_BYTES, MAX_VALUE_BYTES,
     MAX_VARIABLES,
 };
-use crate::lower::tables::{NAME_SIGNS, RESERVED_PREFIX};
+use crate::lower::tables::{NAME_SIGNS, RESERVED_PREFIX, SIZES};
 use crate::planner::{COMMAND_PREFIXES, COMMANDS};
 
 /// Where something is filled in.
@@ -91,6 +91,17 @@ fn duration_of_any_length() -> Value {
         "pattern": format!("^{parts}$"),
         "minLength": 2,
         "examples": ["90s", "5m", "1h30m"],
+    })
+}
+
+/// The bounds are told to people alone, as those of a length of time.
+pub(super) fn size(least_mib: u64, most_mib: u64) -> Value {
+    let units: Vec<&str> = SIZES.iter().map(|(unit, _)| *unit).collect();
+    json!({
+        "$comment": format!("From {least_mib}MiB to {}TiB.", most_mib >> 20),
+        "type": "string",
+        "pattern": format!(r"^\s*[0-9]+({})\s*$", units.join("|")),
+        "examples": ["512MiB", "2GiB", "500MB"],
     })
 }
 
