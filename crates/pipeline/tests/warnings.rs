@@ -162,7 +162,6 @@ stages:
 "#,
         expect![[r#"
             2:73 /on/manual/inputs/idle unused: nothing in the file uses the input `idle` (write `inputs.idle` or `"$idle"`, unless a program reads it)
-            3:51 /variables/IDLE unused: nothing in the file uses the variable `IDLE` (leave it, if a program that the steps start reads it)
             9:26 /stages/0/jobs/0/outputs/1 unused: nothing in the file uses the output `idle` (write `${{ stages.build.outputs.idle }}` in a variable of a later stage)
             12:49 /stages/0/jobs/0/steps/0/variables/G unused: nothing in the file uses the variable `G` (leave it, if a program that the steps start reads it)
             17:55 /stages/1/if unset_variable: nothing in the file sets the variable `E` here (without a parameter of that name, the run fails; `has(variables.E)` asks first)

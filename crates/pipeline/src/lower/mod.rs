@@ -9,6 +9,7 @@ mod input;
 mod job;
 mod matrix;
 mod on;
+mod programs;
 mod reach;
 mod read;
 mod report;
@@ -105,6 +106,18 @@ pub(crate) const PIPELINE: Shape = Shape {
         ("workflow", "write `on`"),
         ("pipeline", "write `stages`"),
         ("version", "leave it out"),
+        ("when", "write `on`"),
+        ("definitions", "what is only anchored is a member of your own, which begins with `x-`"),
+        ("anchors", "what is only anchored is a member of your own, which begins with `x-`"),
+        ("templates", "what is only anchored is a member of your own, which begins with `x-`"),
+        ("default", "say it at the jobs; what is anchored in a member that begins with `x-` can be repeated"),
+        ("before_script", "write it as the first of a job's `steps`"),
+        ("after_script", "write it as the last of a job's `steps`, with `if: always()`"),
+        ("rules", "write `on`, or an `if` at a stage or a job"),
+        ("script", "write it as a step: `stages: [{ name: build, jobs: [{ name: app, steps: […] }] }]`"),
+        ("kind", "leave it out"),
+        ("pool", "choose a runner by a job's `runs_on`"),
+        ("agents", "choose a runner by a job's `runs_on`"),
     ],
 };
 
@@ -229,10 +242,7 @@ fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Definition> {
         then,
         stages,
     };
-    // In a file that is read in part only, much would seem to be unused.
-    if !reader.out.has_errors() {
-        usage::report_unused(reader, &definition);
-    }
+    usage::report_unused(reader, &definition);
     Some(definition)
 }
 

@@ -3,7 +3,7 @@
 use penstock_pipeline::{Diagnostic, code};
 
 /// A code, and what its message says where not all of that code are meant.
-const BEYOND: [(&str, &str, &str); 33] = [
+const BEYOND: [(&str, &str, &str); 34] = [
     // Names and references, which are compared with other places of the file.
     (code::DUPLICATE_NAME, "", "names are compared with each other"),
     (code::UNKNOWN_STAGE, "", "names a stage elsewhere"),
@@ -19,6 +19,7 @@ const BEYOND: [(&str, &str, &str); 33] = [
     (code::BAD_VALUE, "is not one of its options", "compares a default with the options"),
     (code::BAD_VALUE, "is no number", "what a schedule gives is compared with the inputs"),
     (code::BAD_VALUE, "has to be `true` or `false`", "what a schedule gives is compared with the inputs"),
+    (code::LIMIT, "which are not told", "counts what else is wrong"),
     (code::YAML, "is a tag of YAML", "JSON has no tags"),
     // Languages of their own within a text.
     (code::EXPRESSION_SYNTAX, "", "is CEL"),
