@@ -55,7 +55,42 @@ impl Scalar {
     pub fn is_null(&self) -> bool {
         self.plain && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
+
+    /// A whole number: in digits, or, without quotes, however YAML writes one (`0x1f`, `0o17`, `1e3`, `2.0`).
+    pub fn whole(&self) -> Option<i64> {
+        let decimal = self.text.parse::<i64>().ok();
+        decimal.or_else(|| self.based()).or_else(|| {
+            let number = self.number().filter(|number| self.plain && number.fract() == 0.0)?;
+            // What is larger would be rounded.
+            (number.abs() <= MAX_WHOLE).then_some(number as i64)
+        })
+    }
+
+    /// A number: in digits, or, without quotes, however YAML writes one.
+    pub fn number(&self) -> Option<f64> {
+        let is_decimal = self.text.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
+        let decimal = self.text.parse::<f64>().ok().filter(|_| is_decimal);
+        decimal.or_else(|| self.based().map(|number| number as f64))
+    }
+
+    fn based(&self) -> Option<i64> {
+        let digits = |prefix, base| i64::from_str_radix(self.text.strip_prefix(prefix)?, base).ok();
+        let number = digits("0x", 16).or_else(|| digits("0o", 8)).filter(|_| self.plain);
+        number.filter(|number| *number >= 0)
+    }
+
+    /// `true` or `false`, however YAML writes it without quotes.
+    pub fn flag(&self) -> Option<bool> {
+        match self.text.as_str() {
+            "true" | "True" | "TRUE" if self.plain => Some(true),
+            "false" | "False" | "FALSE" if self.plain => Some(false),
+            _ => None,
+        }
+    }
 }
+
+/// Up to here every whole number is exact.
+const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 impl Node {
     pub fn is_null(&self) -> bool {

@@ -52,7 +52,7 @@ fn a_gate_that_could_not_be_decided_as_meant_is_refused() {
                 1:41 /stages/0/gates/g/type unknown_value: a gate's `type` can't be `tests` (known are test_coverage, code_quality, custom)
                 1:56 /stages/0/gates/g/metric unknown_value: `metric` can't be `lines` (known are line_coverage, branch_coverage, function_coverage, test_success_rate, failed_tests)
                 1:73 /stages/0/gates/g/operator unknown_value: `operator` can't be `at least` (known are >, >=, <, <=, =, !=)
-                1:94 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number, and this is `much`
+                1:94 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 1000000000, and this is `much`
             "#]],
         ),
         (
@@ -94,20 +94,20 @@ fn a_gate_that_could_not_be_decided_as_meant_is_refused() {
         (
             "type: test_coverage, threshold: 80%",
             expect![[r#"
-                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number, and this is `80%` (leave the `%` out)
+                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 100, and this is `80%` (leave the `%` out)
             "#]],
         ),
         (
             "type: test_coverage, threshold: .nan",
             expect![[r#"
-                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number, and this is `.nan`
+                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 100, and this is `.nan`
             "#]],
         ),
         (
             "type: test_coverage, threshold: NaN",
             expect![[r#"
-            1:67 /stages/0/gates/g/threshold out_of_range: `threshold` has to be from 0 to 100
-        "#]],
+                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 100, and this is `NaN`
+            "#]],
         ),
         (
             "type: code_quality, metric: failed_tests, threshold: -1",
@@ -118,8 +118,8 @@ fn a_gate_that_could_not_be_decided_as_meant_is_refused() {
         (
             "type: code_quality, metric: failed_tests, threshold: inf",
             expect![[r#"
-            1:88 /stages/0/gates/g/threshold out_of_range: `threshold` has to be from 0 to 1000000000
-        "#]],
+                1:88 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 1000000000, and this is `inf`
+            "#]],
         ),
         (
             "type: test_coverage, operator: '=='",

@@ -49,16 +49,16 @@ fn resources_that_no_machine_could_give_are_refused() {
         (
             "{ cpus: 1.5, memory: 512 }",
             expect![[r#"
-            1:73 /stages/0/jobs/0/resources/cpus wrong_type: `cpus` has to be a whole number, and this is `1.5`
-            1:86 /stages/0/jobs/0/resources/memory bad_value: `memory` is no size: `512` (say of what: `512MiB` or `512GiB`)
-        "#]],
+                1:73 /stages/0/jobs/0/resources/cpus wrong_type: `cpus` has to be a whole number from 1 to 256, and this is `1.5`
+                1:86 /stages/0/jobs/0/resources/memory bad_value: `memory` is no size: `512` (say of what: `512MiB` or `512GiB`)
+            "#]],
         ),
         (
             "{ cpus: half, memory: 2g }",
             expect![[r#"
-            1:73 /stages/0/jobs/0/resources/cpus wrong_type: `cpus` has to be a whole number, and this is `half`
-            1:87 /stages/0/jobs/0/resources/memory bad_value: `memory` is no size: `2g` (write `2GiB`)
-        "#]],
+                1:73 /stages/0/jobs/0/resources/cpus wrong_type: `cpus` has to be a whole number from 1 to 256, and this is `half`
+                1:87 /stages/0/jobs/0/resources/memory bad_value: `memory` is no size: `2g` (write `2GiB`)
+            "#]],
         ),
         (
             "{ memory: 512Mi }",

@@ -64,6 +64,42 @@ pub(crate) struct Shape {
     pub instead: &'static [(&'static str, &'static str)],
 }
 
+/// A mapping with commands in it.
+fn looks_like_a_job(node: &Node) -> bool {
+    let tells = |key: &Key| matches!(key.text.as_str(), "script" | "stage" | "steps" | "run" | "commands");
+    matches!(&node.value, Value::Map(entries) if entries.iter().any(|(key, _)| tells(key)))
+}
+
+impl Shape {
+    /// Whether something is said of a member of that name.
+    fn names(&self, name: &str) -> bool {
+        self.later.iter().chain(self.instead).any(|(other, _)| *other == name)
+    }
+
+    /// What to do about a member of a name that there is not.
+    fn instead_of(&self, name: &str) -> String {
+        let Self { fields, later, instead, .. } = self;
+        if let Some((_, instead)) = instead.iter().find(|(other, _)| *other == name) {
+            return (*instead).to_owned();
+        }
+        if let Some(own) = name.strip_prefix('.') {
+            return format!("a member of your own begins with `{OWN_PREFIX}`: `{OWN_PREFIX}{}`", shown(own));
+        }
+        let known = fields.join(", ");
+        let others = || later.iter().chain(*instead);
+        let names = fields.iter().copied().chain(others().map(|(other, _)| *other));
+        let Some(near) = nearest(name, names) else { return format!("known are {known}") };
+        match others().find(|(other, _)| *other == near) {
+            _ if fields.contains(&near) => format!("did you mean `{near}`? Known are {known}"),
+            Some((_, instead)) if later.iter().any(|(other, _)| *other == near) => {
+                format!("did you mean `{near}`? It is not supported yet; {instead}")
+            }
+            Some((_, instead)) => (*instead).to_owned(),
+            None => format!("known are {known}"),
+        }
+    }
+}
+
 /// What a value may be: one of a closed list.
 pub(crate) struct Words {
     /// Such as `` `strategy` ``.
@@ -111,8 +147,8 @@ impl<'t> Fields<'t> {
         };
         let unknown =
             |key: &Key| !shape.fields.contains(&key.text.as_str()) && !key.text.starts_with(OWN_PREFIX);
-        for (key, _) in entries.iter().filter(|(key, _)| unknown(key)) {
-            reader.refuse_field(key, &at.path, shape);
+        for (key, node) in entries.iter().filter(|(key, _)| unknown(key)) {
+            reader.refuse_field(key, node, &at.path, shape);
         }
         Some(Self { at, entries })
     }
@@ -227,7 +263,7 @@ impl Reader<'_> {
         self.error(at, code::WRONG_TYPE, message)
     }
 
-    pub fn refuse_field(&mut self, key: &Key, parent: &Path<'_>, shape: &Shape) {
+    fn refuse_field(&mut self, key: &Key, node: &Node, parent: &Path<'_>, shape: &Shape) {
         let name = key.text.as_str();
         let pointer = Path::Field(parent, name).pointer();
         if let Some((_, instead)) = shape.later.iter().find(|(later, _)| *later == name) {
@@ -235,15 +271,15 @@ impl Reader<'_> {
             self.out.error(key.span, pointer, code::NOT_SUPPORTED_YET, message).hint(*instead);
             return;
         }
-        let hint = match shape.instead.iter().find(|(other, _)| *other == name) {
-            Some((_, instead)) => (*instead).to_owned(),
-            None => match nearest(name, shape.fields.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`? Known are {}", shape.fields.join(", ")),
-                None => format!("known are {}", shape.fields.join(", ")),
-            },
-        };
         let message = format!("{} has no `{}`", shape.what, shown(name));
-        self.out.error(key.span, pointer, code::UNKNOWN_FIELD, message).hint(hint);
+        self.out.error(key.span, pointer, code::UNKNOWN_FIELD, message).hint(match parent {
+            // Elsewhere jobs stand beside what the whole pipeline is about.
+            Path::Root if looks_like_a_job(node) && !shape.names(name) => {
+                "jobs belong to stages: `stages: [{ name: test, jobs: [{ name: unit, steps: […] }] }]`"
+                    .to_owned()
+            }
+            _ => shape.instead_of(name),
+        });
     }
 
     /// The items of a list of at most `max`.
@@ -306,7 +342,10 @@ impl Reader<'_> {
             self.error(at, code::NOT_SUPPORTED_YET, message).hint(*until_then);
             return None;
         }
-        let hint = match nearest(word, known.iter().copied()) {
+        let hint = match nearest(word, known.iter().chain(*later).copied()) {
+            Some(near) if later.contains(&near) => {
+                format!("did you mean `{near}`? It is not supported yet; {until_then}")
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known are {}", known.join(", ")),
         };
@@ -315,83 +354,60 @@ impl Reader<'_> {
     }
 
     pub fn flag(&mut self, at: &At<'_>, what: &str) -> Option<bool> {
-        match at.scalar().filter(|scalar| scalar.plain).map(|scalar| scalar.text.as_str()) {
-            Some("true" | "True" | "TRUE") => Some(true),
-            Some("false" | "False" | "FALSE") => Some(false),
-            _ => {
-                self.error(at, code::WRONG_TYPE, format!("{what} has to be true or false"))
-                    .hint("write `true` or `false`, without quotes");
-                None
-            }
+        let flag = at.scalar().and_then(Scalar::flag);
+        if flag.is_none() {
+            let is_filled_in =
+                at.scalar().is_some_and(|scalar| crate::template::has_expressions(&scalar.text));
+            let hint = match (is_filled_in, what) {
+                (true, "`enabled`") => "write it as `if`: nothing is filled in here",
+                (true, _) => "nothing is filled in here; write `true` or `false`",
+                (false, _) => "write `true` or `false`, without quotes",
+            };
+            self.error(at, code::WRONG_TYPE, format!("{what} has to be true or false")).hint(hint);
         }
+        flag
     }
 
     pub fn count(&mut self, at: &At<'_>, what: &str, min: u32, max: u32) -> Option<u32> {
-        let written = at.scalar().map(|scalar| scalar.text.as_str());
-        match written.and_then(|text| text.parse::<i64>().ok()) {
-            Some(n) => match u32::try_from(n).ok().filter(|n| (min..=max).contains(n)) {
-                None => {
-                    let message = format!("{what} has to be from {min} to {max}, and this is {n}");
-                    self.error(at, code::OUT_OF_RANGE, message).done();
-                    None
-                }
-                some => some,
-            },
-            None => {
-                self.wrong_type(at, what, "a whole number").done();
-                None
-            }
-        }
+        let n = self.whole(at, what, i64::from(min), i64::from(max))?;
+        u32::try_from(n).ok()
     }
 
     /// A whole number that may be negative.
     pub fn integer(&mut self, at: &At<'_>, what: &str, min: i32, max: i32) -> Option<i32> {
-        match at.scalar().and_then(|scalar| scalar.text.parse::<i64>().ok()) {
-            Some(n) => match i32::try_from(n).ok().filter(|n| (min..=max).contains(n)) {
-                None => {
-                    let message = format!("{what} has to be from {min} to {max}, and this is {n}");
-                    self.error(at, code::OUT_OF_RANGE, message).done();
-                    None
-                }
-                some => some,
-            },
-            None => {
-                self.wrong_type(at, what, "a whole number").done();
-                None
+        let n = self.whole(at, what, i64::from(min), i64::from(max))?;
+        i32::try_from(n).ok()
+    }
+
+    fn whole(&mut self, at: &At<'_>, what: &str, min: i64, max: i64) -> Option<i64> {
+        match at.scalar().and_then(Scalar::whole) {
+            Some(n) if (min..=max).contains(&n) => return Some(n),
+            Some(n) => {
+                let message = format!("{what} has to be from {min} to {max}, and this is {n}");
+                self.error(at, code::OUT_OF_RANGE, message).done();
             }
+            None => self.wrong_type(at, what, &format!("a whole number from {min} to {max}")).done(),
         }
+        None
     }
 
     pub fn factor(&mut self, at: &At<'_>, what: &str, max: f64) -> Option<f64> {
-        let number = at.scalar().and_then(|scalar| scalar.text.parse::<f64>().ok());
-        match number {
-            Some(n) if (1.0..=max).contains(&n) => Some(n),
-            Some(_) => {
-                self.error(at, code::OUT_OF_RANGE, format!("{what} has to be from 1 to {max}")).done();
-                None
-            }
-            None => {
-                self.wrong_type(at, what, "a number").done();
-                None
-            }
-        }
+        self.number(at, what, 1.0, max)
     }
 
     pub fn number(&mut self, at: &At<'_>, what: &str, min: f64, max: f64) -> Option<f64> {
-        let text = at.scalar().map(|scalar| scalar.text.as_str());
-        match text.and_then(|text| text.parse::<f64>().ok()) {
-            Some(n) if (min..=max).contains(&n) => Some(n),
+        match at.scalar().and_then(Scalar::number) {
+            Some(n) if (min..=max).contains(&n) => return Some(n),
             Some(_) => {
                 self.error(at, code::OUT_OF_RANGE, format!("{what} has to be from {min} to {max}")).done();
-                None
             }
             None => {
-                let percent = text.is_some_and(|text| text.ends_with('%'));
+                let percent = at.scalar().is_some_and(|scalar| scalar.text.ends_with('%'));
                 let hint = percent.then(|| "leave the `%` out".to_owned());
-                self.wrong_type(at, what, "a number").hint_if_any(hint);
-                None
+                self.wrong_type(at, what, &format!("a number from {min} to {max}")).hint_if_any(hint);
             }
         }
+        None
     }
 
     pub fn timeout_ms(&mut self, at: Option<At<'_>>) -> Option<i64> {
@@ -481,11 +497,23 @@ fn objection(text: &str, what: &str) -> Option<String> {
     } else if !text.starts_with(char::is_alphanumeric) {
         Some(format!("{what} has to begin with a letter or a digit"))
     } else if let Some(c) = text.chars().find(|c| !is_name_char(*c)) {
-        Some(format!("{what} can't hold `{}`", c.escape_default()))
+        Some(format!("{what} can't hold {}", named(c)))
     } else if text.ends_with(' ') {
         Some(format!("{what} can't end with a blank"))
     } else {
         None
+    }
+}
+
+/// A character as a person sees it, or by its number where there is nothing to see.
+fn named(c: char) -> String {
+    let number = format!("U+{:04X}", u32::from(c));
+    // What is written with an escape and is no letter may draw nothing, or something over its neighbour.
+    let is_seen = c == '\'' || c == '"' || c == '\\' || c.escape_debug().count() == 1;
+    match (c.is_ascii(), is_seen) {
+        (true, true) => format!("`{c}`"),
+        (false, true) => format!("`{c}` ({number})"),
+        _ => number,
     }
 }
 

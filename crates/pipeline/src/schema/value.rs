@@ -22,6 +22,8 @@ const LINE: &str = r"^\s*[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-
 /// One line, or nothing.
 const LINE_OR_NOTHING: &str =
     r"^\s*([^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?)?\s*$";
+/// What a pattern may hold and the name of a branch can't.
+const PATTERN_SIGNS: &str = r"[*?\[]";
 /// Minute, hour, day of the month, month, day of the week.
 const CRON_FIELDS: usize = 5;
 const IDENTIFIER: &str = "^[A-Za-z_][A-Za-z0-9_-]*$";
@@ -306,17 +308,20 @@ pub(super) fn line(most: usize, may_be_empty: bool) -> Value {
     })
 }
 
+/// One branch, or what is filled in to one.
 pub(super) fn branch() -> Value {
     json!({
         "type": ["string", "number", "boolean"],
         "pattern": r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        "anyOf": [{ "not": { "type": "string", "pattern": PATTERN_SIGNS } }, { "pattern": FILLED_IN }],
         "maxLength": MAX_PATH_CHARS,
     })
 }
 
 pub(super) fn literal_branch() -> Value {
     let mut schema = branch();
-    schema["not"] = literal()["not"].take();
+    schema["not"] = json!({ "type": "string", "pattern": format!("{FILLED_IN}|{PATTERN_SIGNS}") });
+    schema.as_object_mut().and_then(|schema| schema.remove("anyOf"));
     schema
 }
 
