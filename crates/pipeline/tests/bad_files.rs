@@ -340,7 +340,7 @@ stages:
     jobs: *jobs
 "#,
         expect![[r#"
-            4:44 /stages/0/jobs/0/imag unknown_field: a job has no `imag` (known are name, runs_on, if, variables, env, timeout, retry, resources, checkout, reports, matrix, outputs, priority, continue_on_error, enabled, steps)
+            4:44 /stages/0/jobs/0/imag unknown_field: a job has no `imag` (did you mean `image`? It is not supported yet; choose a runner that has the tools by `runs_on` until then)
         "#]],
     );
 }

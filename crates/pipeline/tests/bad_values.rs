@@ -47,7 +47,7 @@ fn values_of_the_wrong_kind_or_size_are_refused() {
         (
             "retry: often",
             expect![[r#"
-                1:61 /stages/0/jobs/0/retry wrong_type: `retry` has to be a whole number, and this is `often`
+                1:61 /stages/0/jobs/0/retry wrong_type: `retry` has to be a whole number from 0 to 5, and this is `often`
             "#]],
         ),
         (

@@ -122,7 +122,7 @@ fn a_matrix_that_could_not_be_meant_is_refused() {
             "matrix: { node: [[1], { a: b }, ~, '${{ branch }}', \"a\\nb\"] }",
             expect![[r#"
                 1:71 /stages/0/jobs/0/matrix/node/0 wrong_type: `node` has to be text, and this is a list
-                1:76 /stages/0/jobs/0/matrix/node/1 wrong_type: `node` has to be text, and this is a mapping
+                1:76 /stages/0/jobs/0/matrix/node/1 wrong_type: each of `node` has to be a text, and this is a mapping (values that belong together are written as `include: [{ os: linux, node: 18 }]`)
                 1:86 /stages/0/jobs/0/matrix/node/2 wrong_type: `node` has to be text, and this is nothing
                 1:89 /stages/0/jobs/0/matrix/node/3 interpolation_not_allowed: `node` can't hold `${{ }}` (it is filled in within `variables`, `run`, `version` and a few more; this has to be written out)
                 1:106 /stages/0/jobs/0/matrix/node/4 bad_value: a value of a matrix has to be one line of text (it is a part of the job's name; use something short)

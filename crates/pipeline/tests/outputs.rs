@@ -181,22 +181,22 @@ fn an_output_that_is_not_there_by_then_is_refused() {
             "${{ stages.buidl.outputs.version }}",
             "build",
             expect![[r#"
-            1:231 /stages/2/jobs/0/variables/V unknown_stage: there is no stage `buidl` (did you mean `build`?)
-        "#]],
+                1:231 /stages/2/jobs/0/variables/V unknown_stage: there is no stage `buidl` (did you mean `build`?)
+            "#]],
         ),
         (
             "${{ stages.build.outputs.versoin }}",
             "build",
             expect![[r#"
-            1:245 /stages/2/jobs/0/variables/V unknown_output: stage `build` has no output `versoin` (did you mean `version`?)
-        "#]],
+                1:245 /stages/2/jobs/0/variables/V unknown_output: stage `build` has no output `versoin` (did you mean `version`?)
+            "#]],
         ),
         (
             "${{ stages.build.outputs.image }}",
             "build",
             expect![[r#"
-            1:245 /stages/2/jobs/0/variables/V unknown_output: stage `build` has no output `image` (a job of `build` has to declare it: `outputs: [image]`)
-        "#]],
+                1:245 /stages/2/jobs/0/variables/V unknown_output: stage `build` has no output `image` (a job of `build` has to declare it: `outputs: [image]`)
+            "#]],
         ),
         (
             "${{ stages.build.outputs.version }}",
@@ -209,8 +209,8 @@ fn an_output_that_is_not_there_by_then_is_refused() {
             "${{ stages.ship.outputs.version }}",
             "build",
             expect![[r#"
-            1:244 /stages/2/jobs/0/variables/V unknown_output: stage `ship` has no output `version` (a job of `ship` has to declare it: `outputs: [version]`)
-        "#]],
+                1:244 /stages/2/jobs/0/variables/V unknown_output: stage `ship` has no output `version` (a job of `ship` has to declare it: `outputs: [version]`)
+            "#]],
         ),
         (
             "${{ size(stages.build.outputs) }}",

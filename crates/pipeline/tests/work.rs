@@ -115,7 +115,7 @@ fn a_priority_is_the_pipelines_unless_a_job_has_its_own() {
     check_job(
         "priority: high",
         expect![[r#"
-            1:64 /stages/0/jobs/0/priority wrong_type: `priority` has to be a whole number, and this is `high`
+            1:64 /stages/0/jobs/0/priority wrong_type: `priority` has to be a whole number from -100 to 100, and this is `high`
         "#]],
     );
 }

@@ -13,6 +13,7 @@ use super::usage::Level;
 use super::{matrix, report, step};
 use crate::definition::{Job, Matrix, Step};
 use crate::diagnostic::code;
+use crate::duration::write_ms;
 use crate::expression::StepFact;
 use crate::expression::names::{MatrixOffer, Site};
 use crate::limits::{
@@ -57,7 +58,7 @@ pub(crate) const SHAPE: Shape = Shape {
             "depends_on",
             "jobs of one stage run side by side; put what has to wait into a stage with `depends_on`",
         ),
-        ("environment", "set `variables` until then"),
+        ("environment", "name it in the stage's `deploy: { environment: … }`, or set `variables`"),
         ("secrets", "keep them on the runner until then"),
         ("permissions", "leave it out: a job gets no token of the forge"),
         ("concurrency", "limit the whole pipeline by `concurrency` until then"),
@@ -88,6 +89,22 @@ pub(crate) const SHAPE: Shape = Shape {
         ("max_parallel", "it belongs into `matrix`"),
         ("fail_fast", "it belongs into `matrix`"),
         ("stage", "put the job into the `jobs` of its stage"),
+        ("commands", "write `steps:`, each with a `run`"),
+        ("command", "write `steps:`, each with a `run`"),
+        ("before_script", "write it as the first of the `steps`"),
+        ("after_script", "write it as the last of the `steps`, with `if: always()`"),
+        ("rules", "write `if`"),
+        ("only", "write `if`, such as `if: branch == \"main\"`"),
+        ("except", "write `if`, such as `if: branch != \"main\"`"),
+        ("condition", "write `if`"),
+        ("extends", "anchor it in a member that begins with `x-`, and write `<<: *name`"),
+        ("label", "write `name`"),
+        ("displayName", "write `name`"),
+        ("key", "leave it out: a job is known by its `name`"),
+        ("agents", "choose a runner by `runs_on`"),
+        ("pool", "choose a runner by `runs_on`"),
+        ("parallelism", "write `matrix`"),
+        ("soft_fail", "write `continue_on_error`"),
     ],
 };
 
@@ -139,7 +156,8 @@ fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> O
     }
     let outputs = fields.get("outputs").map(|at| outputs(reader, at, stage)).unwrap_or_default();
     let condition = condition(reader, fields.get("if"), Site::Work, &scope);
-    let steps = steps(reader, &fields, &scope);
+    let timeout_ms = reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS);
+    let steps = steps(reader, &fields, &scope, timeout_ms);
     if let Some(matrix) = &matrix {
         reader.affords(&at, expressions, matrix.combinations.len());
     }
@@ -151,7 +169,7 @@ fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> O
             .unwrap_or_default(),
         condition,
         variables,
-        timeout_ms: reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS),
+        timeout_ms,
         retry: fields.get("retry").map(|at| retry(reader, at)).unwrap_or_default(),
         resources: fields.get("resources").and_then(|at| resources(reader, at)),
         checkout: fields.flag(reader, "checkout", true),
@@ -256,7 +274,7 @@ pub(super) fn level_variables(
     variables(reader, fields.get("variables").or_else(|| fields.get("env")), scope)
 }
 
-fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec<Step> {
+fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>, timeout_ms: i64) -> Vec<Step> {
     const HINT: &str = "write `steps:`, and below it `- run: …` for each";
     let Some(at) = fields.need(reader, "steps", &SHAPE, HINT) else { return vec![] };
     let items = reader.items(&at, "`steps`", MAX_STEPS, HINT);
@@ -267,6 +285,10 @@ fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec
     let mut steps = vec![];
     for at in items {
         let Some(step) = step::step(reader, at, &scope) else { continue };
+        if let (true, Some(at)) = (step.timeout_ms > Some(timeout_ms), at.member("timeout")) {
+            let message = format!("the job's own time is over before, after {}", write_ms(timeout_ms));
+            reader.warn(&at, code::REDUNDANT, message).hint("give the job a longer `timeout`");
+        }
         if let Some(id) = &step.id {
             if let (true, Some(at)) = (scope.steps.contains_key(id), at.member("id")) {
                 let message = format!("a step with the id `{id}` is here already");
@@ -337,6 +359,11 @@ fn retry(reader: &mut Reader<'_>, at: At<'_>) -> RetryPolicy {
     }
     if let Some(at) = fields.get("on") {
         policy.on = causes(reader, at);
+        if matches!(&at.node.value, crate::tree::Value::List(items) if items.is_empty()) {
+            reader
+                .error(&at, code::MISSING_FIELD, "`on` holds no cause, so that nothing is tried again")
+                .hint("leave it out for every cause");
+        }
     }
     policy
 }

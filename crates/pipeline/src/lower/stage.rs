@@ -65,6 +65,13 @@ pub(crate) const SHAPE: Shape = Shape {
         ("when", "write `if`"),
         ("condition", "write `if`"),
         ("conditions", "write `if`"),
+        ("rules", "write `if`"),
+        ("only", "write `if`, such as `if: branch == \"main\"`"),
+        ("script", "put it into a job: `jobs: [{ name: …, steps: [{ run: … }] }]`"),
+        ("label", "write `name`"),
+        ("displayName", "write `name`"),
+        ("key", "leave it out: a stage is known by its `name`"),
+        ("dependsOn", "write `depends_on`"),
     ],
 };
 
@@ -85,6 +92,11 @@ pub(super) fn stage(
     scope: &Scope<'_>,
     jobs_so_far: &mut usize,
 ) -> Option<Lowered> {
+    if let Some(name) = at.scalar().filter(|name| !name.is_null()) {
+        let hint = format!("write `- name: {}`, with its `jobs` below it", shown(&name.text));
+        reader.wrong_type(&at, SHAPE.what, "a mapping").hint(hint);
+        return None;
+    }
     let fields = Fields::open(reader, at, &SHAPE)?;
     let name = fields
         .need(reader, "name", &SHAPE, "write `name: build`; other stages name it in `depends_on`")

@@ -21,7 +21,11 @@ pub(crate) const RESERVED_PREFIX: &str = "PENSTOCK";
 pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut Scope<'_>) -> Vec<Variable> {
     let Some(at) = at else { return vec![] };
     let Some(entries) = at.entries() else {
-        reader.wrong_type(&at, "`variables`", "a mapping").hint("write `variables: { NAME: value }`");
+        // `env`, as some write it.
+        let name = if let Path::Field(_, name) = at.path { name } else { "variables" };
+        reader
+            .wrong_type(&at, &format!("`{name}`"), "a mapping")
+            .hint(format!("write `{name}: {{ NAME: value }}`"));
         return vec![];
     };
     if entries.len() > MAX_VARIABLES {

@@ -95,7 +95,7 @@ fn retry() -> Value {
                 "How many times as long each further wait is.",
                 json!({ "type": "number", "minimum": 1, "maximum": MAX_BACKOFF, "default": DEFAULT_BACKOFF }),
             ),
-            may("on", "Causes. Left out, every one.", one_or_list(cause, 0, RetryCause::ALL.len())),
+            may("on", "Causes. Left out, every one.", one_or_list(cause, 1, RetryCause::ALL.len())),
         ],
         vec![],
     );
