@@ -34,9 +34,26 @@ pub(crate) enum BadCron {
     Fields(usize),
     #[error("`{text}` is no {field} of a cron expression, which is from {min} to {max}")]
     Field { text: String, field: &'static str, min: u32, max: u32 },
+    #[error("`{text}` is once only, at {min}: the {field} of a cron expression is from {min} to {max}")]
+    Step { text: String, field: &'static str, min: u32, max: u32 },
     #[error("there is never such a day")]
     Never,
 }
+
+impl BadCron {
+    /// What was meant by the words of a field, where that is known.
+    pub fn meant(&self) -> Option<String> {
+        let Self::Field { text, field, .. } = self else { return None };
+        let words = [MONTH, WEEKDAY].into_iter().find(|known| known.name == *field)?.words;
+        let long = text.split(|c: char| !c.is_ascii_alphabetic()).find(|part| part.len() > SHORT_WORD)?;
+        let short = long.get(..SHORT_WORD)?.to_ascii_lowercase();
+        let word = words.iter().find(|word| **word == short)?;
+        Some(text.replace(long, word))
+    }
+}
+
+/// Letters of the words for months and days.
+const SHORT_WORD: usize = 3;
 
 struct Field {
     name: &'static str,
@@ -90,6 +107,25 @@ impl Cron {
         if never { Err(BadCron::Never) } else { Ok(cron) }
     }
 
+    /// All that is wrong with what somebody writes; more than what can't be read at all.
+    ///
+    /// # Errors
+    /// In the order of the text.
+    pub fn check(text: &str) -> Result<(), Vec<BadCron>> {
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let known = [MINUTE, HOUR, DAY, MONTH, WEEKDAY];
+        let mut wrong: Vec<BadCron> = vec![];
+        if fields.len() == known.len() {
+            for (field, text) in known.iter().zip(fields) {
+                wrong.extend(field.parse(text).err().or_else(|| field.oversteps(text)));
+            }
+        }
+        if wrong.is_empty() {
+            wrong.extend(Self::parse(text).err());
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
     /// The first minute after the one of `after`.
     pub fn next(&self, after: DateTime) -> Option<DateTime> {
         let mut date = after.date();
@@ -127,6 +163,16 @@ impl Field {
     fn parse(&self, text: &str) -> Result<u64, BadCron> {
         let wrong = || BadCron::Field { text: shown(text), field: self.name, min: self.min, max: self.max };
         text.split(',').try_fold(0, |bits, part| Some(bits | self.part(part)?)).ok_or_else(wrong)
+    }
+
+    /// `*/90` of minutes is every hour, and nobody means that.
+    fn oversteps(&self, text: &str) -> Option<BadCron> {
+        let Self { name, min, max, .. } = *self;
+        let part = text.split(',').find(|part| {
+            let step = part.strip_prefix("*/").and_then(|step| step.parse::<u32>().ok());
+            step.is_some_and(|step| step > max - min + 1)
+        })?;
+        Some(BadCron::Step { text: shown(part), field: name, min, max })
     }
 
     /// `*`, `a`, `a-b`, each of the first and the last with `/n` behind it.

@@ -2,7 +2,7 @@
 
 use penstock_domain::StageType;
 
-use crate::plan::{HealthCheck, PlannedGate, ReportRequest};
+use crate::plan::{HealthCheck, PlannedGate, ReportRequest, Resources};
 use crate::retry::RetryPolicy;
 use crate::template::Template;
 use crate::trigger::{Refusal, Trigger, Triggers};
@@ -96,6 +96,8 @@ pub struct Stage {
     pub variables: Vec<Variable>,
     pub gates: Vec<PlannedGate>,
     pub deploy: Option<Deploy>,
+    /// What its jobs have where they don't say it themselves.
+    pub resources: Option<Resources>,
     pub jobs: Vec<Job>,
 }
 
@@ -116,6 +118,8 @@ pub struct Job {
     pub variables: Vec<Variable>,
     pub timeout_ms: i64,
     pub retry: RetryPolicy,
+    /// Without what the stage says.
+    pub resources: Option<Resources>,
     pub checkout: bool,
     pub reports: Vec<ReportRequest>,
     pub matrix: Option<Matrix>,

@@ -136,6 +136,22 @@ pub struct Source<'a> {
 
 /// Characters of a source line that are drawn; a longer one is not worth the screen.
 const MAX_DRAWN_CHARS: usize = 160;
+/// Of a longer line, characters before those that are meant.
+const DRAWN_BEFORE_CHARS: usize = 60;
+
+/// What is drawn of a line, and how far into that the character is which is `before` others in the line.
+fn window(line: &str, before: usize) -> (String, usize) {
+    // A tab would draw wider than the one mark below it; other control characters draw anything.
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let first = if before < MAX_DRAWN_CHARS { 0 } else { before - DRAWN_BEFORE_CHARS };
+    let mut rest = line.chars().skip(first).map(plain);
+    let mut drawn: String = if first > 0 { "…" } else { "" }.to_owned();
+    drawn.extend(rest.by_ref().take(MAX_DRAWN_CHARS));
+    if rest.next().is_some() {
+        drawn.push('…');
+    }
+    (drawn, before - first + usize::from(first > 0))
+}
 
 impl Diagnostic {
     /// For a terminal: the message, the line that it is about with a mark below it, and what to do.
@@ -149,19 +165,11 @@ impl Diagnostic {
         if self.line > 0 {
             let _ = writeln!(out, "{:margin$}--> {}:{}:{}", "", source.origin, self.line, self.column);
             let line = source.text.lines().nth(self.line as usize - 1).unwrap_or("");
-            let column = self.column.max(1) as usize;
-            if column <= MAX_DRAWN_CHARS {
-                // A tab would draw wider than the one mark below it; other control characters draw anything.
-                let drawn: String = line
-                    .chars()
-                    .take(MAX_DRAWN_CHARS)
-                    .map(|c| if c.is_control() { ' ' } else { c })
-                    .collect();
-                let room = drawn.chars().count().saturating_sub(column - 1).max(1);
-                let marks = "^".repeat((self.length as usize).clamp(1, room));
-                let _ = writeln!(out, "{} | {drawn}", self.line);
-                let _ = writeln!(out, "{:margin$} | {:indent$}{marks}", "", "", indent = column - 1);
-            }
+            let (drawn, indent) = window(line, self.column.max(1) as usize - 1);
+            let room = drawn.chars().count().saturating_sub(indent).max(1);
+            let marks = "^".repeat((self.length as usize).clamp(1, room));
+            let _ = writeln!(out, "{} | {drawn}", self.line);
+            let _ = writeln!(out, "{:margin$} | {:indent$}{marks}", "", "");
         }
         if let Some(hint) = &self.hint {
             let _ = writeln!(out, "{:margin$} = {hint}", "");
@@ -174,6 +182,8 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     found: Vec<Diagnostic>,
+    /// Also of those that are too many to be kept.
+    errors: usize,
 }
 
 /// Kept while collecting, so that what comes first in the file isn't lost to what was looked at first.
@@ -196,6 +206,7 @@ impl Diagnostics {
         code: &'static str,
         message: String,
     ) -> Hint<'_> {
+        self.errors += usize::from(severity == Severity::Error);
         if self.found.len() >= MAX_COLLECTED {
             return Hint(None);
         }
@@ -213,13 +224,23 @@ impl Diagnostics {
         Hint(self.found.last_mut())
     }
 
+    /// Whether each error is of one of `codes`.
+    pub fn errors_are_all_of(&self, codes: &[&str]) -> bool {
+        self.found.len() < MAX_COLLECTED
+            && self.found.iter().all(|d| d.severity == Severity::Warning || codes.contains(&d.code))
+    }
+
     /// How many there are so far.
     pub fn count(&self) -> usize {
         self.found.len()
     }
 
-    pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|d| d.severity == Severity::Error)
+    pub const fn error_count(&self) -> usize {
+        self.errors
+    }
+
+    pub const fn has_errors(&self) -> bool {
+        self.errors > 0
     }
 
     /// In the order of the file. Where there are too many, errors go before warnings, and early ones before late.
@@ -230,11 +251,20 @@ impl Diagnostics {
         all.dedup_by(|a, b| (a.line, a.column, a.code, &a.message) == (b.line, b.column, b.code, &b.message));
         if all.len() > MAX_DIAGNOSTICS {
             all.sort_by_key(|d| (d.severity == Severity::Warning, d.line, d.column));
-            all.truncate(MAX_DIAGNOSTICS);
+            let left_out = all.split_off(MAX_DIAGNOSTICS - 1);
+            all.extend(how_many(left_out));
             all.sort_by_key(|d| (d.line, d.column));
         }
         all
     }
+}
+
+/// In the place of the first of those that are not told.
+fn how_many(left_out: Vec<Diagnostic>) -> Option<Diagnostic> {
+    let message = format!("there are {} more, which are not told", left_out.len());
+    let hint = Some("they show when these are mended".to_owned());
+    let first = left_out.into_iter().next()?;
+    Some(Diagnostic { code: code::LIMIT, message, hint, ..first })
 }
 
 /// The diagnostic just added, to say what to do next.
@@ -242,6 +272,9 @@ impl Diagnostics {
 pub(crate) struct Hint<'a>(Option<&'a mut Diagnostic>);
 
 impl Hint<'_> {
+    /// Nothing was added.
+    pub const NONE: Self = Self(None);
+
     pub fn hint(self, hint: impl Into<String>) {
         if let Some(diagnostic) = self.0 {
             diagnostic.hint = Some(hint.into());

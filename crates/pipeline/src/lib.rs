@@ -71,7 +71,7 @@ pub use job_facts::JobFacts;
 pub use lower::{ActionInput, LocalAction, parse, parse_action, parse_jobs};
 pub use plan::{
     HealthCheck, Late, OFF, Outputs, Plan, PlannedConcurrency, PlannedDeploy, PlannedGate, PlannedJob,
-    PlannedStage, PlannedStep, PlannedSuccessor, ReportRequest, RunContext, Scalar, Siblings,
+    PlannedStage, PlannedStep, PlannedSuccessor, ReportRequest, Resources, RunContext, Scalar, Siblings,
 };
 pub use planner::{check_parameter_name, plan, plan_jobs};
 pub use retry::RetryPolicy;

@@ -73,6 +73,12 @@ pub const DEFAULT_HEALTH_SUCCESSES: u32 = 2;
 pub const MAX_PATH_CHARS: usize = 255;
 /// Executions of a pipeline at once, at most.
 pub const MAX_CONCURRENT: u32 = 1_000;
+/// CPUs that a job may ask for: more than a machine that runs one has.
+pub const MAX_CPUS: u32 = 256;
+/// Below this not even a shell and its command fit.
+pub const MIN_MEMORY_MIB: u64 = 16;
+/// 1 TiB: more than a machine that runs one job has.
+pub const MAX_MEMORY_MIB: u64 = 1024 * 1024;
 /// Tries after the first.
 pub const MAX_RETRIES: u32 = 5;
 /// The longest wait before a try: what waits longer is forgotten.

@@ -11,9 +11,15 @@ use crate::retry::RetryPolicy;
 /// What an execution is of: the names that expressions may use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunContext {
-    /// For a pull request the branch that it would go to.
+    /// For a pull request the branch that it comes from; for one from a fork `owner:branch`.
     #[serde(default)]
     pub branch: String,
+    /// The branch that a pull request would go to; empty elsewhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub base_branch: String,
+    /// The number of a pull request; 0 elsewhere.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pull_request: u64,
     /// `""` in expressions where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
@@ -240,6 +246,9 @@ pub struct PlannedJob {
     pub retry: RetryPolicy,
     #[serde(default = "job_timeout_ms", skip_serializing_if = "is_job_timeout_ms")]
     pub timeout_ms: i64,
+    /// What the steps may use of the machine, and no more; None where nothing limits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     /// Whether the workspace holds the commit.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub checkout: bool,
@@ -251,6 +260,17 @@ pub struct PlannedJob {
     pub reports: Vec<ReportRequest>,
     /// One after the other.
     pub steps: Vec<PlannedStep>,
+}
+
+/// What the steps of a job may use of their runner's machine. What is None is not limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// From 1 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// Of all processes together, in units of 2^20 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
 }
 
 /// Jobs that one matrix was written out to.
@@ -354,8 +374,8 @@ fn is_sh(shell: &str) -> bool {
     shell == "sh"
 }
 
-fn is_zero(number: &i32) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 const fn yes() -> bool {

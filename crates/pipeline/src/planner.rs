@@ -20,7 +20,7 @@ use crate::lower::check_variable_name;
 use crate::matrix;
 use crate::plan::{
     Late, OFF, Plan, PlannedConcurrency, PlannedDeploy, PlannedJob, PlannedStage, PlannedStep,
-    PlannedSuccessor, RunContext, Siblings,
+    PlannedSuccessor, Resources, RunContext, Siblings,
 };
 use crate::template::Template;
 use crate::tree::{Span, segment};
@@ -77,7 +77,7 @@ pub fn plan_jobs(
 ) -> Result<Vec<PlannedJob>, Vec<Diagnostic>> {
     let mut planner = Planner::new(context);
     let around = Around::of(variables, late);
-    let within = Within { priority, always: false };
+    let within = Within { priority, always: false, resources: None };
     let jobs = jobs.iter().flat_map(|job| planner.jobs(job, &around, within)).collect();
     if planner.out.has_errors() { Err(planner.out.finish()) } else { Ok(jobs) }
 }
@@ -97,6 +97,8 @@ struct Within {
     priority: i32,
     /// Its stage cleans up.
     always: bool,
+    /// What the stage says for all of its jobs.
+    resources: Option<Resources>,
 }
 
 impl<'c> Planner<'c> {
@@ -191,7 +193,7 @@ impl Planner<'_> {
         let own = self.fill(&stage.variables, &mut around);
         self.spend(&own.variables);
         self.spend_late(&own.late);
-        let within = Within { priority, always: stage.always };
+        let within = Within { priority, always: stage.always, resources: stage.resources };
         PlannedStage {
             name: stage.name.clone(),
             stage_type: stage.stage_type,
@@ -293,6 +295,7 @@ impl Planner<'_> {
             condition: planned_condition(job.enabled, within.always, job.condition.as_ref()),
             retry: job.retry.clone(),
             timeout_ms: job.timeout_ms,
+            resources: resources(job.resources, within.resources),
             checkout: job.checkout,
             reports: job.reports.clone(),
             steps: job.steps.iter().map(|step| self.step(step, &around)).collect(),
@@ -491,6 +494,12 @@ impl Planner<'_> {
         let span = Span { line: place.line, column: place.column, length: 1 };
         self.out.error(span, place.pointer.clone(), code, message).hint(hint);
     }
+}
+
+/// Each member of a job's own goes before the stage's.
+fn resources(own: Option<Resources>, of_stage: Option<Resources>) -> Option<Resources> {
+    let (Some(own), Some(stage)) = (own, of_stage) else { return own.or(of_stage) };
+    Some(Resources { cpus: own.cpus.or(stage.cpus), memory_mib: own.memory_mib.or(stage.memory_mib) })
 }
 
 /// What is switched off never runs; what cleans up does not ask whether the others succeeded.

@@ -17,6 +17,11 @@ pub(crate) fn time_zone(name: &str) -> Option<String> {
     zone.iana_name().map(str::to_owned)
 }
 
+/// The names of all time zones, for whoever misspelt one.
+pub(crate) fn time_zones() -> Vec<String> {
+    jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect()
+}
+
 /// The first time after `after` at which the schedule is due; None if there is none, or if it can't be read.
 ///
 /// Two of them are at least a minute apart.

@@ -49,11 +49,11 @@ fn a_gate_that_could_not_be_decided_as_meant_is_refused() {
         (
             "type: tests, metric: lines, operator: at least, threshold: much",
             expect![[r#"
-            1:41 /stages/0/gates/g/type unknown_value: a gate's `type` can't be `tests` (known are test_coverage, code_quality, custom)
-            1:56 /stages/0/gates/g/metric unknown_value: `metric` can't be `lines` (known are line_coverage, branch_coverage, function_coverage, test_success_rate, failed_tests)
-            1:73 /stages/0/gates/g/operator unknown_value: `operator` can't be `at least` (known are >, >=, <, <=, =, !=)
-            1:94 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number, and this is a plain value
-        "#]],
+                1:41 /stages/0/gates/g/type unknown_value: a gate's `type` can't be `tests` (known are test_coverage, code_quality, custom)
+                1:56 /stages/0/gates/g/metric unknown_value: `metric` can't be `lines` (known are line_coverage, branch_coverage, function_coverage, test_success_rate, failed_tests)
+                1:73 /stages/0/gates/g/operator unknown_value: `operator` can't be `at least` (known are >, >=, <, <=, =, !=)
+                1:94 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 1000000000, and this is `much`
+            "#]],
         ),
         (
             "type: security_scan",
@@ -94,20 +94,20 @@ fn a_gate_that_could_not_be_decided_as_meant_is_refused() {
         (
             "type: test_coverage, threshold: 80%",
             expect![[r#"
-            1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number, and this is a plain value (leave the `%` out)
-        "#]],
+                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 100, and this is `80%` (leave the `%` out)
+            "#]],
         ),
         (
             "type: test_coverage, threshold: .nan",
             expect![[r#"
-            1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number, and this is a plain value
-        "#]],
+                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 100, and this is `.nan`
+            "#]],
         ),
         (
             "type: test_coverage, threshold: NaN",
             expect![[r#"
-            1:67 /stages/0/gates/g/threshold out_of_range: `threshold` has to be from 0 to 100
-        "#]],
+                1:67 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 100, and this is `NaN`
+            "#]],
         ),
         (
             "type: code_quality, metric: failed_tests, threshold: -1",
@@ -118,8 +118,8 @@ fn a_gate_that_could_not_be_decided_as_meant_is_refused() {
         (
             "type: code_quality, metric: failed_tests, threshold: inf",
             expect![[r#"
-            1:88 /stages/0/gates/g/threshold out_of_range: `threshold` has to be from 0 to 1000000000
-        "#]],
+                1:88 /stages/0/gates/g/threshold wrong_type: `threshold` has to be a number from 0 to 1000000000, and this is `inf`
+            "#]],
         ),
         (
             "type: test_coverage, operator: '=='",
@@ -165,9 +165,9 @@ fn a_gate_that_could_not_be_decided_as_meant_is_refused() {
     check(
         "stages: [{ name: a, gates: { '-x': { type: test_coverage }, b: 80 } }]",
         expect![[r#"
-        1:30 /stages/0/gates/-x bad_name: a gate's name has to begin with a letter or a digit (use letters, digits, blanks and `_ - . / : ( ) + , & # @`)
-        1:64 /stages/0/gates/b wrong_type: a gate has to be a mapping, and this is a plain value (known are type, metric, operator, threshold, blocker, overridable)
-    "#]],
+            1:30 /stages/0/gates/-x bad_name: a gate's name has to begin with a letter or a digit (use letters, digits, blanks and `_ - . / : ( ) + , & # @`)
+            1:64 /stages/0/gates/b wrong_type: a gate has to be a mapping, and this is `80` (known are type, metric, operator, threshold, blocker, overridable)
+        "#]],
     );
     let many: String = (0..=limits::MAX_GATES).map(|n| format!("g{n}: {{ type: test_coverage }},")).collect();
     check(
@@ -205,16 +205,16 @@ fn a_deployment_that_could_not_be_made_as_meant_is_refused() {
             "environment: e, strategy: roling, version: '${{ nope }}', replicas: 3",
             expect![[r#"
                 1:93 /stages/0/deploy/strategy unknown_value: `strategy` can't be `roling` (did you mean `rolling`?)
-                1:115 /stages/0/deploy/version unknown_name: `nope` means nothing here (a text needs quotes: `"nope"`; known are branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
+                1:115 /stages/0/deploy/version unknown_name: `nope` means nothing here (a text needs quotes: `"nope"`; known are branch, base_branch, pull_request, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
                 1:125 /stages/0/deploy/replicas not_supported_yet: `replicas` is not supported yet in `deploy` (do it in the stage's jobs until then)
             "#]],
         ),
         (
             "environment: e, version: \"a\\nb\", health_check: https://example.org",
             expect![[r#"
-            1:92 /stages/0/deploy/version bad_value: `version` has to be one line of text
-            1:114 /stages/0/deploy/health_check wrong_type: `health_check` has to be a mapping, and this is a plain value (write `health_check: { url: … }`)
-        "#]],
+                1:92 /stages/0/deploy/version bad_value: `version` has to be one line of text
+                1:114 /stages/0/deploy/health_check wrong_type: `health_check` has to be a mapping, and this is `https://example.org` (write `health_check: { url: … }`)
+            "#]],
         ),
         (
             "environment: e, health_check: { path: /healthz }",
@@ -275,8 +275,8 @@ fn a_deployment_that_could_not_be_made_as_meant_is_refused() {
     check(
         "stages: [{ name: a, deploy: staging, jobs: [{ name: b, steps: [make] }] }]",
         expect![[r#"
-        1:29 /stages/0/deploy wrong_type: `deploy` has to be a mapping, and this is a plain value (write `deploy: { environment: staging }`)
-    "#]],
+            1:29 /stages/0/deploy wrong_type: `deploy` has to be a mapping, and this is `staging` (write `deploy: { environment: staging }`)
+        "#]],
     );
     check(
         "stages: [{ name: a, deploy: { environment: e } }]",
@@ -362,13 +362,13 @@ fn a_report_that_could_not_be_found_or_read_is_refused() {
         (
             "junit: [/tmp/a.xml, ../a.xml, '{a,..}/b.xml', '!a.xml', 'c:/a.xml', ~]",
             expect![[r#"
-            1:73 /stages/0/jobs/0/reports/junit/0 bad_path: `junit` has to be a path below the workspace (write it like `reports/*.xml`)
-            1:85 /stages/0/jobs/0/reports/junit/1 bad_path: `junit` can't leave the workspace by `..` (write it like `reports/*.xml`)
-            1:95 /stages/0/jobs/0/reports/junit/2 bad_path: `junit` can't leave the workspace by `..` (write it like `reports/*.xml`)
-            1:111 /stages/0/jobs/0/reports/junit/3 bad_path: `junit` can only name files, and `!` would take some out (write it like `reports/*.xml`)
-            1:121 /stages/0/jobs/0/reports/junit/4 bad_path: `junit` has to be a path below the workspace (write it like `reports/*.xml`)
-            1:133 /stages/0/jobs/0/reports/junit/5 wrong_type: `junit` has to be text, and this is a plain value
-        "#]],
+                1:73 /stages/0/jobs/0/reports/junit/0 bad_path: `junit` has to be a path below the workspace (write it like `reports/*.xml`)
+                1:85 /stages/0/jobs/0/reports/junit/1 bad_path: `junit` can't leave the workspace by `..` (write it like `reports/*.xml`)
+                1:95 /stages/0/jobs/0/reports/junit/2 bad_path: `junit` can't leave the workspace by `..` (write it like `reports/*.xml`)
+                1:111 /stages/0/jobs/0/reports/junit/3 bad_path: `junit` can only name files, and `!` would take some out (write it like `reports/*.xml`)
+                1:121 /stages/0/jobs/0/reports/junit/4 bad_path: `junit` has to be a path below the workspace (write it like `reports/*.xml`)
+                1:133 /stages/0/jobs/0/reports/junit/5 wrong_type: `junit` has to be text, and this is nothing
+            "#]],
         ),
         (
             "junit: ['a**.xml', 'a[', reports/, '', 'r-${{ number }}.xml', { path: a }]",
@@ -407,8 +407,8 @@ fn a_report_that_could_not_be_found_or_read_is_refused() {
     check(
         "stages: [{ name: a, jobs: [{ name: b, steps: [make], reports: a.xml }] }]",
         expect![[r#"
-        1:63 /stages/0/jobs/0/reports wrong_type: `reports` has to be a mapping, and this is a plain value (known are junit, lcov, test_type)
-    "#]],
+            1:63 /stages/0/jobs/0/reports wrong_type: `reports` has to be a mapping, and this is `a.xml` (known are junit, lcov, test_type)
+        "#]],
     );
 }
 

@@ -17,6 +17,8 @@ enum Before {
 fn answer(condition: Option<&str>, before: Before) -> Result<bool, ExpressionError> {
     let run = RunContext {
         branch: "main".to_owned(),
+        base_branch: String::new(),
+        pull_request: 0,
         tag: Some("v1.2".to_owned()),
         event: TriggerEvent::Tag,
         commit_sha: None,
@@ -107,7 +109,7 @@ fn what_has_no_answer_says_why_and_tells_no_value() {
     check("number + 1 > 1", expect!["the number gets too large"]);
     check("1 / 0 == 1", expect!["this divides by zero"]);
     check("[1][5] == 1", expect!["the list has no such place"]);
-    check("author < 1", expect!["`<` can't be used with string and int"]);
+    check("author < 1", expect!["`<` can't be used with a text and a number"]);
     check("nothing", expect!["`nothing` means nothing here"]);
     check("nothing()", expect!["`nothing` means nothing here"]);
     let often = ["commit_message.contains(v)"; 12].join(" && ");
@@ -123,6 +125,8 @@ fn what_has_no_answer_says_why_and_tells_no_value() {
 fn an_expression_is_refused_by_its_limits_without_a_file_too() {
     let run = RunContext {
         branch: String::new(),
+        base_branch: String::new(),
+        pull_request: 0,
         tag: None,
         event: TriggerEvent::Push,
         commit_sha: None,

@@ -164,7 +164,7 @@ stages:
     variables: { V: "${{ variables.LATE }}-${{ inputs.note }}" }
     deploy: { environment: e, version: "${{ stages.build.outputs.version }}" }
     jobs: [{ name: ship, steps: [{ run: 'ship $V $W', variables: { W: "${{ variables.V }}" }, if: 'variables.V != ""' }] }]
-  - { name: down, type: cleanup, if: number > 1, jobs: [{ name: down, enabled: false, steps: [make] }] }
+  - { name: down, type: cleanup, if: number > 1, jobs: [{ name: down, enabled: true, steps: [make] }] }
 then:
   - { pipeline: next, if: 'stages.ship.status == "succeeded"', branch: "r/${{ number }}", parameters: { V: "${{ variables.LATE }}" } }
 "##,
@@ -354,6 +354,8 @@ fn no_row_of_words_makes_an_expression_panic() {
 fn context() -> RunContext {
     RunContext {
         branch: "main".to_owned(),
+        base_branch: String::new(),
+        pull_request: 0,
         tag: None,
         event: TriggerEvent::Push,
         commit_sha: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),

@@ -15,6 +15,8 @@ fn definition(text: &str) -> Definition {
 fn push_to_main() -> RunContext {
     RunContext {
         branch: "main".to_owned(),
+        base_branch: String::new(),
+        pull_request: 0,
         tag: None,
         event: TriggerEvent::Push,
         commit_sha: Some("0123abcd".repeat(5)),

@@ -36,6 +36,8 @@ fn definition(members: &str) -> Definition {
 fn run(event: TriggerEvent) -> RunContext {
     RunContext {
         branch: "main".to_owned(),
+        base_branch: String::new(),
+        pull_request: 0,
         tag: None,
         event,
         commit_sha: Some("0123abcd".repeat(5)),
@@ -136,6 +138,7 @@ fn no_value_gets_into_a_script_that_the_file_does_not_allow() {
     expect![[r#"
         2:61 /stages/0/jobs/0/steps/0 untrusted_in_run: the input `t` may hold any text, and in a script text becomes commands (every input is in the environment: write `"$t"`)
         2:77 /stages/0/jobs/0/steps/0 unknown_input: there is no input `nn` (declare it in `on.manual.inputs`; known are n, t)
+        2:123 /stages/0/jobs/0/steps/1/if expression_type: `inputs.n` is a number, and never `""` (compare it with a number)
         2:141 /stages/0/jobs/0/steps/1/if unknown_input: there is no input `m` (declare it in `on.manual.inputs`; known are n, t)
     "#]].assert_eq(&lines(&parsed.diagnostics));
 }
@@ -161,8 +164,8 @@ fn an_input_that_could_not_be_given_is_refused() {
         (
             "{ a: string }",
             expect![[r#"
-            1:30 /on/manual/inputs/a wrong_type: an input has to be a mapping, and this is a plain value (known are type, required, default, options, description)
-        "#]],
+                1:30 /on/manual/inputs/a wrong_type: an input has to be a mapping, and this is `string` (known are type, required, default, options, description)
+            "#]],
         ),
         (
             "{ a: { type: text } }",
@@ -380,8 +383,8 @@ on:
         (
             "",
             expect![[r#"
-            1:7 /on/schedule wrong_type: `schedule` has to be a list, and this is a plain value (write `schedule: [{ cron: "0 3 * * *" }]`)
-        "#]],
+                1:7 /on/schedule wrong_type: `schedule` has to be a list, and this is nothing (write `schedule: [{ cron: "0 3 * * *" }]`)
+            "#]],
         ),
         (
             "[]",
@@ -392,8 +395,8 @@ on:
         (
             "daily",
             expect![[r#"
-            1:17 /on/schedule wrong_type: `schedule` has to be a list, and this is a plain value (write `schedule: [{ cron: "0 3 * * *" }]`)
-        "#]],
+                1:17 /on/schedule wrong_type: `schedule` has to be a list, and this is `daily` (write `schedule: [{ cron: "0 3 * * *" }]`)
+            "#]],
         ),
         (
             "[{}]",
@@ -631,15 +634,15 @@ then:
         (
             "deploy",
             expect![[r#"
-            1:7 /then wrong_type: `then` has to be a list, and this is a plain value (write `then: [{ pipeline: deploy }]`)
-        "#]],
+                1:7 /then wrong_type: `then` has to be a list, and this is `deploy` (write `then: [{ pipeline: deploy }]`)
+            "#]],
         ),
         (
             "[{ if: nope }]",
             expect![[r#"
-            1:8 /then/0 missing_field: what follows needs `pipeline` (write `pipeline: name`, which is one of the same repository)
-            1:14 /then/0/if unknown_name: `nope` means nothing here (a text needs quotes: `"nope"`; known are branch, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
-        "#]],
+                1:8 /then/0 missing_field: what follows needs `pipeline` (write `pipeline: name`, which is one of the same repository)
+                1:14 /then/0/if unknown_name: `nope` means nothing here (a text needs quotes: `"nope"`; known are branch, base_branch, pull_request, tag, event, event_name, commit, commit_message, author, repository, pipeline, number, variables, inputs, matrix, stages)
+            "#]],
         ),
         (
             "[{ pipeline: '-x', branch: '${{ stages.a.status }}', repository: x }]",

@@ -38,6 +38,102 @@ stages:
             9:25 /stages/2/jobs/0/if unreachable: this is never true, so that the job never runs (switch it on, or take it out)
             10:25 /stages/2/jobs/1/if unreachable: this is never true, so that the job never runs (switch it on, or take it out)
             10:78 /stages/2/jobs/1/steps/0/if unreachable: this is never true, so that the step never runs (switch it on, or take it out)
+            11:25 /stages/2/jobs/2/if unreachable: this is never true, so that the job never runs (its stage starts only where nothing has failed; put it into a stage of its own, which waits for this one)
+            11:101 /stages/2/jobs/2/steps/1/enabled unreachable: the step is switched off, and never runs (switch it on, or take it out)
+        "#]],
+    );
+}
+
+#[test]
+fn what_asks_for_a_failure_that_can_not_have_been_is_told() {
+    check(
+        r#"
+stages:
+  - { name: build, jobs: [{ name: b, steps: [make] }] }
+  - { name: notify, if: failure(), jobs: [{ name: b, steps: [make] }] }
+  - { name: stopped, depends_on: build, if: cancelled(), jobs: [{ name: b, steps: [make] }] }
+  - { name: notok, if: '!success()', jobs: [{ name: b, steps: [make] }] }
+  - { name: both, depends_on: build, if: success() && failure(), jobs: [{ name: b, steps: [make] }] }
+  - name: ship
+    depends_on: build
+    jobs:
+      - { name: alarm, if: failure(), steps: [./ring.sh] }
+      - name: steps
+        steps:
+          - { run: make, if: failure() || branch == "a" && !success() }
+          - { run: make, if: cancelled() }
+          - { run: make, if: failure() || cancelled() }
+      - { name: off, enabled: false, steps: [{ run: make, enabled: false }] }
+"#,
+        expect![[r#"
+            4:25 /stages/1/if unreachable: this is never true, so that the stage never runs (it waits for no stage, so that nothing has failed by then; name those that it is about in `depends_on`)
+            5:45 /stages/2/if unreachable: this is never true, so that the stage never runs (after a cancel only stages of `type: cleanup` run)
+            6:25 /stages/3/if unreachable: this is never true, so that the stage never runs (it waits for no stage, so that nothing has failed by then; name those that it is about in `depends_on`)
+            7:42 /stages/4/if unreachable: this is never true, so that the stage never runs (what succeeded has not failed; say which of the two is meant)
+            11:28 /stages/5/jobs/0/if unreachable: this is never true, so that the job never runs (its stage starts only where nothing has failed; put it into a stage of its own, which waits for this one)
+            14:30 /stages/5/jobs/1/steps/0/if unreachable: this is never true, so that the step never runs (no step of the job runs before it; put it behind those that it is about)
+            15:30 /stages/5/jobs/1/steps/1/if unreachable: this is never true, so that the step never runs (after a cancel no step runs; put it into a stage of `type: cleanup`)
+            17:31 /stages/5/jobs/2/enabled unreachable: the job is switched off, and never runs (switch it on, or take it out)
+            17:68 /stages/5/jobs/2/steps/0/enabled unreachable: the step is switched off, and never runs (switch it on, or take it out)
+        "#]],
+    );
+}
+
+#[test]
+fn what_asks_for_an_event_that_starts_nothing_is_told() {
+    check(
+        r#"
+on: [pull_request]
+stages:
+  - { name: pushed, if: event == "push", jobs: [{ name: b, steps: [make] }] }
+  - { name: tagged, if: branch == "main" && tag != "", jobs: [{ name: b, if: 'event in ["tag", "push"]', steps: [make] }] }
+  - { name: fine, if: event == "manual" || event != "push" || tag == "", jobs: [{ name: b, steps: [make] }] }
+  - { name: follows, if: event == "webhook", jobs: [{ name: b, steps: [make] }] }
+"#,
+        expect![[r#"
+            4:25 /stages/0/if unreachable: this is never true, so that the stage never runs (with this `on`, `event` is one of manual, pull_request, webhook, and `tag` is empty)
+            5:25 /stages/1/if unreachable: this is never true, so that the stage never runs (with this `on`, `event` is one of manual, pull_request, webhook, and `tag` is empty)
+        "#]],
+    );
+}
+
+#[test]
+fn what_asks_for_a_failure_that_may_have_been_is_fine() {
+    check(
+        r#"
+on: { tag: , push: , manual: }
+stages:
+  - { name: build, jobs: [{ name: b, steps: [make, { run: ./tell.sh, if: failure() }] }] }
+  - name: notify
+    depends_on: build
+    if: failure() && event == "push"
+    jobs: [{ name: b, if: failure() && tag == "", steps: [make] }]
+  - name: always
+    depends_on: build
+    if: always()
+    jobs: [{ name: good, if: success(), steps: [make] }, { name: bad, if: failure(), steps: [make] }]
+  - { name: released, if: tag.startsWith("v") && tag != "v0", jobs: [{ name: b, steps: [make] }] }
+  - { name: down, type: cleanup, jobs: [{ name: b, if: cancelled() || failure(), steps: [make] }] }
+then: [{ pipeline: next, if: failure() || cancelled() }]
+"#,
+        expect![""],
+    );
+}
+
+#[test]
+fn a_status_that_is_not_waited_for_is_told_in_variables_too() {
+    check(
+        r#"
+stages:
+  - { name: build, jobs: [{ name: j, steps: [make] }] }
+  - name: test
+    variables: { S: "${{ stages.build.status }}", T: "${{ stages.test.status }}" }
+    jobs: [{ name: j, steps: ['x $S $T'] }]
+  - { name: down, type: cleanup, variables: { S: "${{ stages.build.status }}" }, jobs: [{ name: j, steps: ['x $S'] }] }
+"#,
+        expect![[r#"
+            5:33 /stages/1/variables/S not_awaited: this asks for `build`, and does not wait for it (add `build` to `depends_on`)
+            5:66 /stages/1/variables/T not_awaited: `test` asks for itself, and has no result yet (ask for another stage)
         "#]],
     );
 }
@@ -66,7 +162,6 @@ stages:
 "#,
         expect![[r#"
             2:73 /on/manual/inputs/idle unused: nothing in the file uses the input `idle` (write `inputs.idle` or `"$idle"`, unless a program reads it)
-            3:51 /variables/IDLE unused: nothing in the file uses the variable `IDLE` (leave it, if a program that the steps start reads it)
             9:26 /stages/0/jobs/0/outputs/1 unused: nothing in the file uses the output `idle` (write `${{ stages.build.outputs.idle }}` in a variable of a later stage)
             12:49 /stages/0/jobs/0/steps/0/variables/G unused: nothing in the file uses the variable `G` (leave it, if a program that the steps start reads it)
             17:55 /stages/1/if unset_variable: nothing in the file sets the variable `E` here (without a parameter of that name, the run fails; `has(variables.E)` asks first)

@@ -44,32 +44,41 @@ pub(crate) enum NoAnswer {
     TooMuchWork,
 }
 
-/// At most `looped` members of a map are gone through by a loop.
-pub(crate) fn answer(
-    expression: &IdedExpr,
-    uses: &Uses<'_>,
-    known: &Known<'_>,
-    looped: usize,
-) -> Result<Value, NoAnswer> {
-    let mut offer =
-        Offer { context: Context::with_env(Arc::clone(&ENV)), uses, bytes: 0, members: 1, looped };
-    offer.run(known.run);
-    offer.variables(known.variables);
-    offer.matrix(known.matrix);
-    offer.inputs(&known.run.inputs);
-    if let Some(facts) = known.facts {
-        offer.facts(facts);
+/// Gives what an expression asks for, and answers it.
+pub(crate) fn answer(expression: &IdedExpr, uses: &Uses<'_>, known: &Known<'_>) -> Result<Value, NoAnswer> {
+    Prepared::new(uses, known, usize::MAX)?.answer(expression).map_err(NoAnswer::Failed)
+}
+
+/// All that an expression asks for, so that its parts can be answered one by one.
+pub(crate) struct Prepared(Context<'static, 'static>);
+
+impl Prepared {
+    /// At most `looped` members of a map are gone through by a loop.
+    pub fn new(uses: &Uses<'_>, known: &Known<'_>, looped: usize) -> Result<Self, NoAnswer> {
+        let mut offer =
+            Offer { context: Context::with_env(Arc::clone(&ENV)), uses, bytes: 0, members: 1, looped };
+        offer.run(known.run);
+        offer.variables(known.variables);
+        offer.matrix(known.matrix);
+        offer.inputs(&known.run.inputs);
+        if let Some(facts) = known.facts {
+            offer.facts(facts);
+        }
+        if let Some(steps) = known.steps {
+            offer.steps(steps);
+        }
+        offer.changed(known.run.changed_paths.as_deref());
+        let Offer { context, bytes, members, .. } = offer;
+        let times = if uses.loops.is_empty() { 1 } else { members.max(uses.parts) };
+        if bytes.saturating_mul(uses.parts).saturating_mul(times) > MAX_EXPRESSION_WORK {
+            return Err(NoAnswer::TooMuchWork);
+        }
+        Ok(Self(context))
     }
-    if let Some(steps) = known.steps {
-        offer.steps(steps);
+
+    pub fn answer(&self, expression: &IdedExpr) -> Result<Value, ExecutionError> {
+        self.0.resolve(expression)
     }
-    offer.changed(known.run.changed_paths.as_deref());
-    let Offer { context, bytes, members, .. } = offer;
-    let times = if uses.loops.is_empty() { 1 } else { members.max(uses.parts) };
-    if bytes.saturating_mul(uses.parts).saturating_mul(times) > MAX_EXPRESSION_WORK {
-        return Err(NoAnswer::TooMuchWork);
-    }
-    context.resolve(expression).map_err(NoAnswer::Failed)
 }
 
 /// Gives an expression what it asks for, and no more; counts how much that is.
@@ -84,6 +93,7 @@ struct Offer<'u> {
 impl Offer<'_> {
     fn run(&mut self, run: &RunContext) {
         self.text("branch", &run.branch);
+        self.text("base_branch", &run.base_branch);
         self.text("tag", run.tag.as_deref().unwrap_or(""));
         self.text("event", run.event.as_str());
         self.text("event_name", run.event_name.as_deref().unwrap_or(""));
@@ -92,7 +102,9 @@ impl Offer<'_> {
         self.text("author", &run.author);
         self.text("repository", &without_credentials(&run.repository_url));
         self.text("pipeline", &run.pipeline_name);
-        self.context.add_variable_from_value("number", i64::try_from(run.number).unwrap_or(i64::MAX));
+        for (name, number) in [("number", run.number), ("pull_request", run.pull_request)] {
+            self.context.add_variable_from_value(name, i64::try_from(number).unwrap_or(i64::MAX));
+        }
     }
 
     fn variables(&mut self, variables: &BTreeMap<String, String>) {
@@ -294,6 +306,8 @@ fn cut(text: &str) -> &str {
 pub(crate) fn sample() -> RunContext {
     RunContext {
         branch: String::new(),
+        base_branch: String::new(),
+        pull_request: 0,
         tag: None,
         event: TriggerEvent::Push,
         commit_sha: None,

@@ -1,12 +1,21 @@
 //! Expressions: CEL over the facts of a run, bounded and never panicking.
 //!
-//! [`syntax`] parses within limits, [`uses`] finds what is asked, [`names`] knows which words mean something where,
-//! [`context`] answers. The result is a condition (true or false) or a piece of text; nothing here changes anything.
+//! [`syntax`] parses within limits, [`uses`] finds what is asked, [`names`] knows which words mean something where, and
+//! leaves functions, members and comparisons to files of their own, [`rehearse`] finds what has no answer, [`context`]
+//! answers. The result is a condition (true or false) or a piece of text; nothing here changes anything.
 
+mod advice;
+mod compare;
 mod context;
+mod dashes;
+mod findings;
+mod functions;
+mod members;
 pub(crate) mod names;
+mod rehearse;
 pub(crate) mod syntax;
 pub(crate) mod uses;
+pub(crate) mod written;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +29,7 @@ use crate::plan::{Late, Outputs, PlannedSuccessor, RunContext};
 use crate::template::{Piece, split};
 use context::NoAnswer;
 pub(crate) use context::{Known, sample};
-use names::Site;
+pub(crate) use rehearse::{Unanswerable, rehearse};
 use uses::Uses;
 
 /// What is known when a stage or a job might start.
@@ -84,6 +93,8 @@ pub enum ExpressionError {
     Fails { message: String },
     #[error("an `if` has to be true or false, and this is {got}")]
     NotACondition { got: &'static str },
+    #[error("what `&&`, `||`, `!` and `?:` look at has to be true or false, and this is {got}")]
+    NotAnOperand { got: &'static str },
     #[error("only text, numbers and booleans become text, and this is {got}")]
     NotText { got: &'static str },
 }
@@ -216,12 +227,12 @@ pub(crate) fn evaluate_early(expression: &IdedExpr, known: &Known<'_>) -> Result
 pub(crate) fn evaluate_text(source: &str, known: &Known<'_>) -> Result<String, ExpressionError> {
     let expression = syntax::parse(source)?;
     let uses = Uses::of(&expression);
-    text_from(context::answer(&expression, &uses, known, usize::MAX).map_err(plainly)?)
+    text_from(context::answer(&expression, &uses, known).map_err(plainly)?)
 }
 
 fn condition_of(expression: &IdedExpr, known: &Known<'_>) -> Result<bool, ExpressionError> {
     let uses = Uses::of(expression);
-    condition_from(context::answer(expression, &uses, known, usize::MAX).map_err(plainly)?)
+    condition_from(context::answer(expression, &uses, known).map_err(plainly)?)
 }
 
 fn condition_from(value: Value) -> Result<bool, ExpressionError> {
@@ -239,31 +250,6 @@ fn text_from(value: Value) -> Result<String, ExpressionError> {
         Value::Float(n) => Ok(n.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
         other => Err(ExpressionError::NotText { got: kind(&other) }),
-    }
-}
-
-/// Of a map that a loop goes through: they are all alike there.
-const REHEARSED_MEMBERS: usize = 2;
-
-/// Answers for values that never were, and tells only what would be wrong with any values.
-pub(crate) fn rehearse(
-    expression: &IdedExpr,
-    uses: &Uses<'_>,
-    site: Site,
-    known: &Known<'_>,
-) -> Result<(), ExpressionError> {
-    let condition = matches!(site, Site::Work | Site::Step);
-    match context::answer(expression, uses, known, REHEARSED_MEMBERS) {
-        Ok(value) if condition => condition_from(value).map(drop),
-        Ok(value) => text_from(value).map(drop),
-        Err(NoAnswer::Failed(
-            error @ (ExecutionError::NoSuchOverload(_)
-            | ExecutionError::UnexpectedType { .. }
-            | ExecutionError::ValuesNotComparable(..)
-            | ExecutionError::UnsupportedBinaryOperator(..)
-            | ExecutionError::InvalidArgumentCount { .. }),
-        )) => Err(plainly(NoAnswer::Failed(error))),
-        Err(_) => Ok(()),
     }
 }
 
@@ -292,8 +278,17 @@ fn plainly(no_answer: NoAnswer) -> ExpressionError {
         ExecutionError::NoSuchOverload(overload) => format!(
             "`{}` can't be used with {}",
             sign(overload.function()),
-            overload.argument_types().join(" and ")
+            overload.argument_types().iter().map(|kind| called(kind)).collect::<Vec<_>>().join(" and ")
         ),
+        ExecutionError::UnsupportedBinaryOperator(operator, left, right) => {
+            format!("`{}` can't be used with {} and {}", in_symbols(operator), kind(&left), kind(&right))
+        }
+        ExecutionError::NotSupportedAsMethod { method, target } => {
+            format!("`{method}` can't be asked of {}", kind(&target))
+        }
+        ExecutionError::InvalidArgumentCount { expected, actual } => {
+            format!("this takes {expected} values in its brackets, and is given {actual}")
+        }
         ExecutionError::ValuesNotComparable(..) => "these can't be compared".to_owned(),
         ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
             "this divides by zero".to_owned()
@@ -304,6 +299,31 @@ fn plainly(no_answer: NoAnswer) -> ExpressionError {
         _ => "the expression has no answer for these values".to_owned(),
     };
     ExpressionError::Fails { message }
+}
+
+/// A type by the name that it has in messages.
+fn called(kind: &str) -> &str {
+    match kind {
+        "string" => "a text",
+        "int" | "uint" | "double" => "a number",
+        "bool" => "true or false",
+        "null_type" => "null",
+        "list" => "a list",
+        "map" => "a map",
+        other => other,
+    }
+}
+
+/// The interpreter names some operators by a word.
+fn in_symbols(operator: &str) -> &str {
+    match operator {
+        "add" => "+",
+        "sub" => "-",
+        "mul" => "*",
+        "div" => "/",
+        "rem" => "%",
+        other => sign(other),
+    }
 }
 
 /// `_==_` as it is written in an expression.

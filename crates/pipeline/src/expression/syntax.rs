@@ -29,7 +29,9 @@ pub(crate) fn parse(source: &str) -> Result<IdedExpr, ExpressionError> {
 pub(crate) fn parse_words(source: &str) -> Result<(IdedExpr, Vec<Word<'_>>), ExpressionError> {
     let words = words(source)?;
     let parser = PrattParser::new().max_recursion_depth(MAX_EXPRESSION_DEPTH as u16).error_reporting_limit(1);
-    let expression = parser.parse(source).map_err(|errors| first_error(source, &errors))?;
+    let expression = parser
+        .parse(source)
+        .map_err(|errors| operator_in_words(&words).unwrap_or_else(|| first_error(source, &errors)))?;
     if depth(&expression) > MAX_EXPRESSION_DEPTH {
         return Err(too_deep(0));
     }
@@ -115,6 +117,18 @@ fn first_error(source: &str, errors: &cel::ParseErrors) -> ExpressionError {
     refuse(reworded(&error.msg), offset)
 }
 
+/// `a and b`, `not a`: what other languages have for the operators.
+fn operator_in_words(words: &[Word<'_>]) -> Option<ExpressionError> {
+    let sign = |word: &Word<'_>| match word.text.to_ascii_lowercase().as_str() {
+        "and" => Some("&&"),
+        "or" => Some("||"),
+        "not" => Some("!"),
+        _ => None,
+    };
+    let (word, sign) = words.iter().filter(|word| word.name).find_map(|word| Some((word, sign(word)?)))?;
+    Some(refuse(format!("`{}` means nothing here; write `{sign}`", word.text), word.offset))
+}
+
 /// The parser speaks of mismatched input; people speak of what they expected.
 fn reworded(message: &str) -> String {
     let named = |what: &str| match what.trim_matches('\'') {
@@ -130,8 +144,13 @@ fn reworded(message: &str) -> String {
 }
 
 fn explain_character(source: &str, offset: usize) -> String {
-    let rest = source.get(offset..).unwrap_or("");
+    let (before, rest) = source.split_at_checked(offset).unwrap_or((source, ""));
     match rest.chars().next() {
+        Some('=') if rest.starts_with("=~") => {
+            "`=~` is not known; ask `.contains(\"…\")`, `.startsWith(\"…\")` or `.endsWith(\"…\")`".to_owned()
+        }
+        Some('=') if before.ends_with("==") => "`===` is not known; write `==`".to_owned(),
+        Some('=') if before.ends_with("!=") => "`!==` is not known; write `!=`".to_owned(),
         Some('=') => "`=` compares nothing; write `==`".to_owned(),
         Some('&') => "write `&&`".to_owned(),
         Some('|') => "write `||`".to_owned(),

@@ -22,6 +22,13 @@ impl Default for Which {
 }
 
 impl Which {
+    pub fn asks(&self, name: &str) -> bool {
+        match self {
+            Self::Named(asked) => asked.contains(name),
+            Self::All => true,
+        }
+    }
+
     /// Whether any of `names` is asked for.
     pub fn any_of(&self, names: &BTreeSet<String>) -> bool {
         match self {
@@ -61,6 +68,10 @@ pub(crate) struct Uses<'e> {
     pub local: BTreeSet<&'e str>,
     /// Fields of the members of `stages` and `steps`, other than outputs that are named.
     pub fields: BTreeSet<(&'e str, &'e str)>,
+    /// Members of all other names.
+    pub members: BTreeSet<(&'e str, &'e str)>,
+    /// Every function that is called, without operators and macros.
+    pub calls: Vec<&'e CallExpr>,
     pub loops: Vec<&'e ComprehensionExpr>,
     /// Every `changed(…)`.
     pub changes: Vec<&'e CallExpr>,
@@ -113,6 +124,10 @@ impl<'e> Uses<'e> {
         let Some((map, key, test)) = member_of(node) else { return false };
         let name = match &map.expr {
             Expr::Ident(name) if MAPS.contains(&name.as_str()) => name.as_str(),
+            Expr::Ident(name) => {
+                self.members.insert((name, key));
+                return false;
+            }
             _ => {
                 if let Some(map) = map_of(map) {
                     self.fields.insert((map, key));
@@ -151,6 +166,9 @@ impl<'e> Uses<'e> {
             }
             Expr::Call(call) => {
                 self.functions.insert(&call.func_name);
+                if call.func_name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                    self.calls.push(call);
+                }
                 if call.target.is_some() || !call.args.is_empty() {
                     self.with_arguments.insert(&call.func_name);
                 }
@@ -171,7 +189,7 @@ impl<'e> Uses<'e> {
 }
 
 /// What stands before a `.key` or `["key"]`, the key, and whether `has(…)` asks for it.
-fn member_of(node: &IdedExpr) -> Option<(&IdedExpr, &str, bool)> {
+pub(super) fn member_of(node: &IdedExpr) -> Option<(&IdedExpr, &str, bool)> {
     match &node.expr {
         Expr::Select(SelectExpr { operand, field, test }) => Some((operand, field, *test)),
         Expr::Call(CallExpr { func_name, args, .. }) if func_name == operators::INDEX => {

@@ -93,7 +93,7 @@ fn action(reader: &mut Reader<'_>, root: &Node) -> Option<LocalAction> {
     let about = fields.get("description").and_then(|at| description(reader, &at));
     let inputs = fields.get("inputs").map(|at| inputs(reader, &at)).unwrap_or_default();
     let (run, shell) = script(reader, &fields);
-    let file = File::new(root, &[]);
+    let file = File::new(root, &[], &reader.refused_inputs);
     let variables = level_variables(reader, &fields, &mut file.scope(), Level::Step);
     let mut texts = BTreeMap::new();
     for variable in variables {

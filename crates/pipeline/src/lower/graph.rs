@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reach;
 use super::read::Reader;
 use super::stage::Lowered;
-use crate::definition::{Condition, Job};
 use crate::diagnostic::code;
-use crate::expression::{syntax, uses};
 use crate::suggest::nearest;
 use crate::tree::shown;
 
-pub(super) fn check(reader: &mut Reader<'_>, stages: &mut [Lowered]) {
+pub(super) fn check(reader: &mut Reader<'_>, stages: &mut [Lowered], events: &reach::Events) {
     check_cleanup(reader, stages);
     check_order(reader, stages);
-    reach::report_unreachable(reader, stages);
+    reach::report_unreachable(reader, stages, events);
 }
 
 /// What cleans up comes after everything that it cleans up after, and nothing comes after it.
@@ -63,13 +61,19 @@ fn check_order(reader: &mut Reader<'_>, stages: &[Lowered]) {
             }
         }
     }
+    let refused: BTreeSet<&str> =
+        stages.iter().filter_map(|lowered| lowered.refused_name.as_deref()).collect();
     for lowered in stages {
         for (name, span, pointer) in &lowered.dependencies {
-            if !index.contains_key(name.as_str()) {
+            // Where a stage's name can't be one, that is told where it is given.
+            if !index.contains_key(name.as_str()) && !refused.contains(name.as_str()) {
                 let others = index.keys().copied().filter(|other| *other != lowered.stage.name);
-                let hint = match nearest(name, others.clone()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the other stages are {}", others.collect::<Vec<_>>().join(", ")),
+                let hint = match (nearest(name, others.clone()), others.clone().next()) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, Some(_)) => {
+                        format!("the other stages are {}", others.collect::<Vec<_>>().join(", "))
+                    }
+                    (None, None) => "there is no other stage".to_owned(),
                 };
                 let message = format!("there is no stage `{}`", shown(name));
                 reader.out.error(*span, pointer.clone(), code::UNKNOWN_STAGE, message).hint(hint);
@@ -89,7 +93,6 @@ fn check_order(reader: &mut Reader<'_>, stages: &[Lowered]) {
         .map(|(lowered, edges)| if lowered.dependencies.is_empty() { vec![] } else { edges.clone() })
         .collect();
     report_cycles(reader, stages, &written);
-    report_unawaited(reader, stages, &edges);
 }
 
 /// Each cycle once, by the stage of it that comes first in the file.
@@ -160,56 +163,4 @@ fn shortest_way_back(start: usize, edges: &[Vec<usize>]) -> Option<Vec<usize>> {
         }
     }
     None
-}
-
-/// An `if` that asks for a stage which may still run then.
-fn report_unawaited(reader: &mut Reader<'_>, stages: &[Lowered], edges: &[Vec<usize>]) {
-    for (at, lowered) in stages.iter().enumerate() {
-        let conditions = lowered
-            .stage
-            .condition
-            .iter()
-            .chain(lowered.stage.jobs.iter().flat_map(conditions_of))
-            .filter(|condition| condition.expression.contains("stages"));
-        for condition in conditions {
-            let Ok(expression) = syntax::parse(&condition.expression) else { continue };
-            let uses::Which::Named(asked) = uses::Uses::of(&expression).stages else { continue };
-            let awaited = all_before(at, edges);
-            let known = |name: &str| stages.iter().position(|lowered| lowered.stage.name == name);
-            for name in asked.iter().filter(|name| known(name).is_some_and(|stage| !awaited.contains(&stage)))
-            {
-                let place = &condition.place;
-                let span = crate::tree::Span { line: place.line, column: place.column, length: 1 };
-                let (message, hint) = if *name == lowered.stage.name {
-                    (
-                        format!("`{name}` asks for itself, and has no result yet"),
-                        "ask for another stage".to_owned(),
-                    )
-                } else {
-                    (
-                        format!("this asks for `{name}`, and does not wait for it"),
-                        format!("add `{name}` to `depends_on`"),
-                    )
-                };
-                reader.out.warn(span, place.pointer.clone(), code::NOT_AWAITED, message).hint(hint);
-            }
-        }
-    }
-}
-
-/// Of a job and its steps.
-fn conditions_of(job: &Job) -> impl Iterator<Item = &Condition> {
-    job.condition.iter().chain(job.steps.iter().filter_map(|step| step.condition.as_ref()))
-}
-
-/// All that has ended when `stage` starts.
-fn all_before(stage: usize, edges: &[Vec<usize>]) -> BTreeSet<usize> {
-    let mut before = BTreeSet::new();
-    let mut open = edges[stage].clone();
-    while let Some(next) = open.pop() {
-        if before.insert(next) {
-            open.extend(&edges[next]);
-        }
-    }
-    before
 }

@@ -6,7 +6,7 @@ use crate::definition::{Input, InputKind};
 use crate::diagnostic::code;
 use crate::limits::{MAX_DESCRIPTION_BYTES, MAX_INPUTS, MAX_OPTIONS, MAX_VALUE_BYTES};
 use crate::planner::commands;
-use crate::tree::{Key, Node, shown};
+use crate::tree::{Key, Node, Scalar, shown};
 
 pub(crate) const SHAPE: Shape = Shape {
     what: "an input",
@@ -55,6 +55,7 @@ fn input(reader: &mut Reader<'_>, parent: &At<'_>, key: &Key, node: &Node) -> Op
             .out
             .error(key.span, at.path.pointer(), code::BAD_NAME, message)
             .hint("call the input something else; it is a variable of every step");
+        reader.refused_inputs.insert(key.text.clone());
         return None;
     }
     reader.usage.declare_input(&key.text, key.span, &at.path);
@@ -70,11 +71,15 @@ fn input(reader: &mut Reader<'_>, parent: &At<'_>, key: &Key, node: &Node) -> Op
         return Some(input);
     }
     let Some(fields) = Fields::open(reader, at, &SHAPE) else { return Some(input) };
+    let errors = reader.out.error_count();
     input.kind = kind(reader, &fields);
+    if reader.out.error_count() > errors {
+        reader.refused_inputs.insert(key.text.clone());
+    }
     input.required = fields.flag(reader, "required", false);
     input.description = fields.get("description").and_then(|at| description(reader, &at));
     if let Some(at) = fields.get("default") {
-        let text = reader.literal(&at, "`default`").map(str::to_owned);
+        let text = reader.literal(&at, "`default`").map(|text| as_kind(&input.kind, &at, text));
         if let Some(problem) = text.as_ref().and_then(|text| input.kind.objection(text)) {
             reader
                 .error(&at, code::BAD_VALUE, format!("`default` {problem}"))
@@ -91,6 +96,18 @@ pub(super) fn objection_to(name: &str) -> Option<String> {
         return Some(message);
     }
     commands(name).then(|| format!("`{name}` would change what runs, which a parameter can't"))
+}
+
+/// What YAML writes in several ways has one as an input.
+pub(super) fn as_kind(kind: &InputKind, at: &At<'_>, text: &str) -> String {
+    let written = match kind {
+        InputKind::Boolean => at.scalar().and_then(Scalar::flag).map(|flag| flag.to_string()),
+        InputKind::Number if text.starts_with("0x") || text.starts_with("0o") => {
+            at.scalar().and_then(Scalar::whole).map(|number| number.to_string())
+        }
+        _ => None,
+    };
+    written.unwrap_or_else(|| text.to_owned())
 }
 
 fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>) -> InputKind {

@@ -1,19 +1,21 @@
 //! A job: what a runner gets at once.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_domain::RetryCause;
 
 use super::read::{At, Fields, Path, Reader, Shape};
+use super::resources::resources;
 use super::scope::Scope;
 use super::text::{condition, template, variables};
 use super::usage::Level;
 use super::{matrix, report, step};
 use crate::definition::{Job, Matrix, Step};
 use crate::diagnostic::code;
+use crate::duration::write_ms;
 use crate::expression::StepFact;
-use crate::expression::names::Site;
+use crate::expression::names::{MatrixOffer, Site};
 use crate::limits::{
     DEFAULT_JOB_TIMEOUT_MS, MAX_BACKOFF, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS, MAX_OUTPUTS,
     MAX_PRIORITY, MAX_RETRIES, MAX_RETRY_DELAY_MS, MAX_STEPS,
@@ -35,6 +37,7 @@ pub(crate) const SHAPE: Shape = Shape {
         "env",
         "timeout",
         "retry",
+        "resources",
         "checkout",
         "reports",
         "matrix",
@@ -55,13 +58,12 @@ pub(crate) const SHAPE: Shape = Shape {
             "depends_on",
             "jobs of one stage run side by side; put what has to wait into a stage with `depends_on`",
         ),
-        ("environment", "set `variables` until then"),
+        ("environment", "name it in the stage's `deploy: { environment: … }`, or set `variables`"),
         ("secrets", "keep them on the runner until then"),
         ("permissions", "leave it out: a job gets no token of the forge"),
         ("concurrency", "limit the whole pipeline by `concurrency` until then"),
         ("defaults", "say it at each step until then"),
         ("description", "write a comment"),
-        ("resources", "choose a runner by `runs_on` until then"),
         ("uses", "write the job out until then"),
     ],
     instead: &[
@@ -87,6 +89,22 @@ pub(crate) const SHAPE: Shape = Shape {
         ("max_parallel", "it belongs into `matrix`"),
         ("fail_fast", "it belongs into `matrix`"),
         ("stage", "put the job into the `jobs` of its stage"),
+        ("commands", "write `steps:`, each with a `run`"),
+        ("command", "write `steps:`, each with a `run`"),
+        ("before_script", "write it as the first of the `steps`"),
+        ("after_script", "write it as the last of the `steps`, with `if: always()`"),
+        ("rules", "write `if`"),
+        ("only", "write `if`, such as `if: branch == \"main\"`"),
+        ("except", "write `if`, such as `if: branch != \"main\"`"),
+        ("condition", "write `if`"),
+        ("extends", "anchor it in a member that begins with `x-`, and write `<<: *name`"),
+        ("label", "write `name`"),
+        ("displayName", "write `name`"),
+        ("key", "leave it out: a job is known by its `name`"),
+        ("agents", "choose a runner by `runs_on`"),
+        ("pool", "choose a runner by `runs_on`"),
+        ("parallelism", "write `matrix`"),
+        ("soft_fail", "write `continue_on_error`"),
     ],
 };
 
@@ -120,14 +138,14 @@ pub(super) fn count(job: &Job) -> usize {
 
 fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> Option<Job> {
     let fields = Fields::open(reader, at, &SHAPE)?;
+    let errors = reader.out.error_count();
     let matrix = fields.get("matrix").and_then(|at| matrix::matrix(reader, at));
     let mut scope = scope.within();
-    scope.matrix = match (&matrix, fields.get("matrix")) {
-        (Some(matrix), _) => Some(Cow::Owned(samples(matrix))),
-        // What is wrong with it is told already.
-        (None, Some(_)) => Some(Cow::Owned(BTreeMap::new())),
-        (None, None) => None,
-    };
+    if fields.get("matrix").is_some() {
+        // What could not be read of it is told already.
+        let is_whole = reader.out.error_count() == errors;
+        scope.matrix = Some(Cow::Owned(MatrixOffer { axes: offered(matrix.as_ref()), is_whole }));
+    }
     let name = fields
         .need(reader, "name", &SHAPE, "write `name: …`; it shows in statuses and logs")
         .and_then(|at| name(reader, &at, matrix.as_ref(), &scope));
@@ -138,7 +156,8 @@ fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> O
     }
     let outputs = fields.get("outputs").map(|at| outputs(reader, at, stage)).unwrap_or_default();
     let condition = condition(reader, fields.get("if"), Site::Work, &scope);
-    let steps = steps(reader, &fields, &scope);
+    let timeout_ms = reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS);
+    let steps = steps(reader, &fields, &scope, timeout_ms);
     if let Some(matrix) = &matrix {
         reader.affords(&at, expressions, matrix.combinations.len());
     }
@@ -150,22 +169,28 @@ fn job(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>, stage: &str) -> O
             .unwrap_or_default(),
         condition,
         variables,
-        timeout_ms: reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_JOB_TIMEOUT_MS),
+        timeout_ms,
         retry: fields.get("retry").map(|at| retry(reader, at)).unwrap_or_default(),
+        resources: fields.get("resources").and_then(|at| resources(reader, at)),
         checkout: fields.flag(reader, "checkout", true),
         reports: fields.get("reports").map(|at| report::reports(reader, at)).unwrap_or_default(),
         matrix,
         priority: priority(reader, &fields),
         continue_on_error: fields.flag(reader, "continue_on_error", false),
-        enabled: fields.flag(reader, "enabled", true),
+        enabled: fields.enabled(reader, "job"),
         outputs,
         steps,
     })
 }
 
-/// A value for everything that a combination may have.
-fn samples(matrix: &Matrix) -> BTreeMap<String, String> {
-    axes(matrix).into_iter().map(|axis| (axis.to_owned(), String::new())).collect()
+/// What the combinations have under each name, the empty value where one of them lacks it.
+fn offered(matrix: Option<&Matrix>) -> BTreeMap<String, BTreeSet<String>> {
+    let Some(matrix) = matrix else { return BTreeMap::new() };
+    let value = |combination: &Vec<(String, String)>, axis: &str| {
+        combination.iter().find(|(name, _)| name == axis).map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let values = |axis: &str| matrix.combinations.iter().map(|one| value(one, axis)).collect();
+    axes(matrix).into_iter().map(|axis| (axis.to_owned(), values(axis))).collect()
 }
 
 /// A job of a matrix may say which one it is.
@@ -249,7 +274,7 @@ pub(super) fn level_variables(
     variables(reader, fields.get("variables").or_else(|| fields.get("env")), scope)
 }
 
-fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec<Step> {
+fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>, timeout_ms: i64) -> Vec<Step> {
     const HINT: &str = "write `steps:`, and below it `- run: …` for each";
     let Some(at) = fields.need(reader, "steps", &SHAPE, HINT) else { return vec![] };
     let items = reader.items(&at, "`steps`", MAX_STEPS, HINT);
@@ -260,8 +285,12 @@ fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec
     let mut steps = vec![];
     for at in items {
         let Some(step) = step::step(reader, at, &scope) else { continue };
+        if let (true, Some(at)) = (step.timeout_ms > Some(timeout_ms), at.member("timeout")) {
+            let message = format!("the job's own time is over before, after {}", write_ms(timeout_ms));
+            reader.warn(&at, code::REDUNDANT, message).hint("give the job a longer `timeout`");
+        }
         if let Some(id) = &step.id {
-            if scope.steps.contains_key(id) {
+            if let (true, Some(at)) = (scope.steps.contains_key(id), at.member("id")) {
                 let message = format!("a step with the id `{id}` is here already");
                 reader.error(&at, code::DUPLICATE_NAME, message).hint("call one of them something else");
             }
@@ -275,6 +304,7 @@ fn steps(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec
 fn labels(reader: &mut Reader<'_>, at: At<'_>, matrix: Option<&Matrix>, scope: &Scope<'_>) -> Vec<String> {
     let hint = "write a label or a list, such as `[linux, gpu]`";
     let mut labels: Vec<String> = vec![];
+    let is_whole = scope.matrix.as_ref().is_none_or(|matrix| matrix.is_whole);
     for (at, label) in reader.words(&at, "`runs_on`", MAX_LABELS, hint) {
         let (before, expressions) = (reader.out.count(), reader.expressions);
         let wrong = match matrix.filter(|_| has_expressions(label)) {
@@ -282,7 +312,7 @@ fn labels(reader: &mut Reader<'_>, at: At<'_>, matrix: Option<&Matrix>, scope: &
                 template(reader, &at, Site::Label, scope);
                 // What can't be filled in is no label, and is told already.
                 let affords = reader.affords(&at, expressions, matrix.combinations.len());
-                if !affords || reader.out.count() > before {
+                if !affords || !is_whole || reader.out.count() > before {
                     continue;
                 }
                 let filled = matrix.combinations.iter().filter_map(|one| fill(label, &values(one)).ok());
@@ -329,6 +359,11 @@ fn retry(reader: &mut Reader<'_>, at: At<'_>) -> RetryPolicy {
     }
     if let Some(at) = fields.get("on") {
         policy.on = causes(reader, at);
+        if matches!(&at.node.value, crate::tree::Value::List(items) if items.is_empty()) {
+            reader
+                .error(&at, code::MISSING_FIELD, "`on` holds no cause, so that nothing is tried again")
+                .hint("leave it out for every cause");
+        }
     }
     policy
 }
@@ -362,16 +397,19 @@ fn unique_names(reader: &mut Reader<'_>, jobs: &[(At<'_>, Job)]) {
         // What can't be filled in is told already. Jobs of a matrix have the name that is written in common.
         let mut names = names(job).unwrap_or_default();
         names.extend(job.matrix.as_ref().map(|_| job.name.clone()));
+        let place = at.member("name").unwrap_or(*at);
         match names.iter().find_map(|name| Some((name, seen.get(name)?))) {
-            Some((name, first)) => reader.duplicate(at, "a job", name, *first),
-            None => seen.extend(names.into_iter().map(|name| (name, at.node.span))),
+            Some((name, first)) => reader.duplicate(&place, "a job", name, *first),
+            None => seen.extend(names.into_iter().map(|name| (name, place.node.span))),
         }
+        let list = at.member("outputs").unwrap_or(*at);
         for output in &job.outputs {
+            let place = list.item(output);
             if let Some(first) = outputs.get(output.as_str()) {
                 let message =
                     format!("an output `{output}` is handed on by the job of line {}, too", first.line);
                 reader
-                    .error(at, code::DUPLICATE_NAME, message)
+                    .error(&place, code::DUPLICATE_NAME, message)
                     .hint("call one of them something else; later stages could not tell them apart");
             }
             outputs.insert(output, at.node.span);

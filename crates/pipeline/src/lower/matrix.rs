@@ -170,6 +170,12 @@ fn axis_values<'t>(reader: &mut Reader<'_>, node: &'t Node, path: Path<'_>, name
     let mut values: Vec<&str> = vec![];
     for (index, node) in items.iter().take(MAX_COMBINATIONS).enumerate() {
         let at = At { node, path: Path::Item(&at.path, index) };
+        if members(node).is_some() {
+            reader
+                .wrong_type(&at, &format!("each of {what}"), "a text")
+                .hint("values that belong together are written as `include: [{ os: linux, node: 18 }]`");
+            continue;
+        }
         let Some(value) = value(reader, &at, &what).and(text(node)) else { continue };
         if values.contains(&value) {
             let message = format!("`{}` is here twice", shown(value));

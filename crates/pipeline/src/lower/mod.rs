@@ -9,9 +9,11 @@ mod input;
 mod job;
 mod matrix;
 mod on;
+mod programs;
 mod reach;
 mod read;
 mod report;
+mod resources;
 mod schedule;
 mod scope;
 mod stage;
@@ -48,6 +50,7 @@ pub(crate) mod tables {
     pub(crate) use super::on::{MANUAL, ON, PULL_REQUEST, PULL_REQUEST_TYPES, PUSH, WEBHOOK};
     pub(crate) use super::read::{NAME_SIGNS, OWN_PREFIX, Shape, Words};
     pub(crate) use super::report::{SHAPE as REPORTS, TEST_TYPES};
+    pub(crate) use super::resources::{SHAPE as RESOURCES, UNITS as SIZES};
     pub(crate) use super::schedule::SHAPE as SCHEDULE;
     pub(crate) use super::stage::SHAPE as STAGE;
     pub(crate) use super::step::{ACTIONS, SHAPE as STEP, SHELLS, TYPES as STEP_TYPES};
@@ -97,11 +100,24 @@ pub(crate) const PIPELINE: Shape = Shape {
         ("gates", "gates belong to a stage: `stages: [{ name: quality, gates: { … } }]`"),
         ("deploy", "it belongs to a stage: `stages: [{ name: staging, deploy: { … }, jobs: […] }]`"),
         ("reports", "they belong to the job whose steps write them"),
+        ("resources", "they belong to a job, or to a stage for all of its jobs"),
         ("triggers", "write `on`"),
         ("trigger", "write `on`"),
         ("workflow", "write `on`"),
         ("pipeline", "write `stages`"),
         ("version", "leave it out"),
+        ("when", "write `on`"),
+        ("definitions", "what is only anchored is a member of your own, which begins with `x-`"),
+        ("anchors", "what is only anchored is a member of your own, which begins with `x-`"),
+        ("templates", "what is only anchored is a member of your own, which begins with `x-`"),
+        ("default", "say it at the jobs; what is anchored in a member that begins with `x-` can be repeated"),
+        ("before_script", "write it as the first of a job's `steps`"),
+        ("after_script", "write it as the last of a job's `steps`, with `if: always()`"),
+        ("rules", "write `on`, or an `if` at a stage or a job"),
+        ("script", "write it as a step: `stages: [{ name: build, jobs: [{ name: app, steps: […] }] }]`"),
+        ("kind", "leave it out"),
+        ("pool", "choose a runner by a job's `runs_on`"),
+        ("agents", "choose a runner by a job's `runs_on`"),
     ],
 };
 
@@ -187,7 +203,8 @@ fn open<'s>(
             .hint("move scripts into files of the repository");
         return Err(out.finish());
     }
-    let Some(root) = tree::read(text, &mut out) else {
+    let root = tree::read(text, &mut out).filter(|root| !root.is_null());
+    let Some(root) = root else {
         if !out.has_errors() {
             out.error(START, String::new(), code::EMPTY, "there is nothing here".to_owned())
                 .hint(first_lines);
@@ -202,13 +219,13 @@ fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Definition> {
     let fields = Fields::open(reader, at, &PIPELINE)?;
     let name = fields.get("name").and_then(|at| reader.name(&at, "a pipeline's name"));
     let (triggers, inputs) = on::triggers(reader, fields.get_with_null("on").filter(|at| !at.node.is_null()));
-    let file = File::new(root, &inputs);
+    let file = File::new(root, &inputs, &reader.refused_inputs);
     let mut scope = file.scope();
     let variables = level_variables(reader, &fields, &mut scope, Level::Pipeline);
     let timeout_ms = reader.timeout_ms(fields.get("timeout")).unwrap_or(DEFAULT_PIPELINE_TIMEOUT_MS);
     let (max_concurrent, concurrency) = concurrency::concurrency(reader, &fields, &scope);
     let priority = job::priority(reader, &fields).unwrap_or_default();
-    let stages = stages(reader, &fields, &scope);
+    let stages = stages(reader, &fields, &scope, &reach::Events::of(&triggers));
     let then = fields
         .get("then")
         .map(|at| then::successors(reader, at, &scope, name.as_deref()))
@@ -225,14 +242,16 @@ fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Definition> {
         then,
         stages,
     };
-    // In a file that is read in part only, much would seem to be unused.
-    if !reader.out.has_errors() {
-        usage::report_unused(reader, &definition);
-    }
+    usage::report_unused(reader, &definition);
     Some(definition)
 }
 
-fn stages(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Vec<crate::definition::Stage> {
+fn stages(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    scope: &Scope<'_>,
+    events: &reach::Events,
+) -> Vec<crate::definition::Stage> {
     const HINT: &str = "write `stages:`, and below it `- name: …` with `jobs` for each";
     let Some(at) = fields.need(reader, "stages", &PIPELINE, HINT) else { return vec![] };
     if matches!(&at.node.value, Value::List(list) if list.is_empty()) {
@@ -242,6 +261,6 @@ fn stages(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Ve
     let items = reader.items(&at, "`stages`", MAX_STAGES, HINT);
     let mut lowered: Vec<Lowered> =
         items.into_iter().filter_map(|at| stage::stage(reader, at, scope, &mut jobs)).collect();
-    graph::check(reader, &mut lowered);
+    graph::check(reader, &mut lowered, events);
     lowered.into_iter().map(|lowered| lowered.stage).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Every reader gives the value, or says what is wrong and gives None; the caller goes on with the rest either way.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::usage::Usage;
@@ -63,6 +64,42 @@ pub(crate) struct Shape {
     pub instead: &'static [(&'static str, &'static str)],
 }
 
+/// A mapping with commands in it.
+fn looks_like_a_job(node: &Node) -> bool {
+    let tells = |key: &Key| matches!(key.text.as_str(), "script" | "stage" | "steps" | "run" | "commands");
+    matches!(&node.value, Value::Map(entries) if entries.iter().any(|(key, _)| tells(key)))
+}
+
+impl Shape {
+    /// Whether something is said of a member of that name.
+    fn names(&self, name: &str) -> bool {
+        self.later.iter().chain(self.instead).any(|(other, _)| *other == name)
+    }
+
+    /// What to do about a member of a name that there is not.
+    fn instead_of(&self, name: &str) -> String {
+        let Self { fields, later, instead, .. } = self;
+        if let Some((_, instead)) = instead.iter().find(|(other, _)| *other == name) {
+            return (*instead).to_owned();
+        }
+        if let Some(own) = name.strip_prefix('.') {
+            return format!("a member of your own begins with `{OWN_PREFIX}`: `{OWN_PREFIX}{}`", shown(own));
+        }
+        let known = fields.join(", ");
+        let others = || later.iter().chain(*instead);
+        let names = fields.iter().copied().chain(others().map(|(other, _)| *other));
+        let Some(near) = nearest(name, names) else { return format!("known are {known}") };
+        match others().find(|(other, _)| *other == near) {
+            _ if fields.contains(&near) => format!("did you mean `{near}`? Known are {known}"),
+            Some((_, instead)) if later.iter().any(|(other, _)| *other == near) => {
+                format!("did you mean `{near}`? It is not supported yet; {instead}")
+            }
+            Some((_, instead)) => (*instead).to_owned(),
+            None => format!("known are {known}"),
+        }
+    }
+}
+
 /// What a value may be: one of a closed list.
 pub(crate) struct Words {
     /// Such as `` `strategy` ``.
@@ -90,6 +127,8 @@ pub(super) struct Reader<'s> {
     written_out: usize,
     /// What is set and what is used.
     pub usage: Usage,
+    /// Inputs of a name or a type that can't be, which is told already.
+    pub refused_inputs: BTreeSet<String>,
 }
 
 impl<'t> Fields<'t> {
@@ -108,8 +147,8 @@ impl<'t> Fields<'t> {
         };
         let unknown =
             |key: &Key| !shape.fields.contains(&key.text.as_str()) && !key.text.starts_with(OWN_PREFIX);
-        for (key, _) in entries.iter().filter(|(key, _)| unknown(key)) {
-            reader.refuse_field(key, &at.path, shape);
+        for (key, node) in entries.iter().filter(|(key, _)| unknown(key)) {
+            reader.refuse_field(key, node, &at.path, shape);
         }
         Some(Self { at, entries })
     }
@@ -127,6 +166,16 @@ impl<'t> Fields<'t> {
     /// `true` or `false`.
     pub fn flag(&self, reader: &mut Reader<'_>, name: &str, otherwise: bool) -> bool {
         self.get(name).and_then(|at| reader.flag(&at, &format!("`{name}`"))).unwrap_or(otherwise)
+    }
+
+    /// Whether a job or a step is switched on. One that is not is easily forgotten.
+    pub fn enabled(&self, reader: &mut Reader<'_>, what: &str) -> bool {
+        let enabled = self.flag(reader, "enabled", true);
+        if let (false, Some(at)) = (enabled, self.get("enabled")) {
+            let message = format!("the {what} is switched off, and never runs");
+            reader.warn(&at, code::UNREACHABLE, message).hint("switch it on, or take it out");
+        }
+        enabled
     }
 
     pub fn pointer(&self, name: &str) -> String {
@@ -160,6 +209,22 @@ impl<'t> At<'t> {
         if let Value::Map(entries) = &self.node.value { Some(entries) } else { None }
     }
 
+    /// What stands under `name` of a mapping.
+    pub fn member<'p>(&'p self, name: &'p str) -> Option<At<'p>> {
+        let (_, node) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
+        Some(At { node, path: Path::Field(&self.path, name) })
+    }
+
+    /// The item of a list that is `text`, or else the whole.
+    pub fn item(&self, text: &str) -> At<'_> {
+        let Value::List(items) = &self.node.value else { return *self };
+        let is_meant = |node: &&Node| matches!(&node.value, Value::Scalar(scalar) if scalar.text == text);
+        match items.iter().position(|node| is_meant(&node)) {
+            Some(index) => At { node: &items[index], path: Path::Item(&self.path, index) },
+            None => *self,
+        }
+    }
+
     pub fn scalar(&self) -> Option<&'t Scalar> {
         if let Value::Scalar(scalar) = &self.node.value { Some(scalar) } else { None }
     }
@@ -167,16 +232,29 @@ impl<'t> At<'t> {
 
 impl<'s> Reader<'s> {
     pub fn new(source: &'s str, out: Diagnostics) -> Self {
-        Self { source, out, expressions: 0, written_out: 0, usage: Usage::default() }
+        Self {
+            source,
+            out,
+            expressions: 0,
+            written_out: 0,
+            usage: Usage::default(),
+            refused_inputs: BTreeSet::new(),
+        }
     }
 }
 
 impl Reader<'_> {
     pub fn warn(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
+        if matches!(at.node.value, Value::Refused) {
+            return Hint::NONE;
+        }
         self.out.warn(at.node.span, at.path.pointer(), code, message.into())
     }
 
     pub fn error(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> Hint<'_> {
+        if matches!(at.node.value, Value::Refused) {
+            return Hint::NONE;
+        }
         self.out.error(at.node.span, at.path.pointer(), code, message.into())
     }
 
@@ -185,7 +263,7 @@ impl Reader<'_> {
         self.error(at, code::WRONG_TYPE, message)
     }
 
-    pub fn refuse_field(&mut self, key: &Key, parent: &Path<'_>, shape: &Shape) {
+    fn refuse_field(&mut self, key: &Key, node: &Node, parent: &Path<'_>, shape: &Shape) {
         let name = key.text.as_str();
         let pointer = Path::Field(parent, name).pointer();
         if let Some((_, instead)) = shape.later.iter().find(|(later, _)| *later == name) {
@@ -193,15 +271,15 @@ impl Reader<'_> {
             self.out.error(key.span, pointer, code::NOT_SUPPORTED_YET, message).hint(*instead);
             return;
         }
-        let hint = match shape.instead.iter().find(|(other, _)| *other == name) {
-            Some((_, instead)) => (*instead).to_owned(),
-            None => match nearest(name, shape.fields.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`? Known are {}", shape.fields.join(", ")),
-                None => format!("known are {}", shape.fields.join(", ")),
-            },
-        };
         let message = format!("{} has no `{}`", shape.what, shown(name));
-        self.out.error(key.span, pointer, code::UNKNOWN_FIELD, message).hint(hint);
+        self.out.error(key.span, pointer, code::UNKNOWN_FIELD, message).hint(match parent {
+            // Elsewhere jobs stand beside what the whole pipeline is about.
+            Path::Root if looks_like_a_job(node) && !shape.names(name) => {
+                "jobs belong to stages: `stages: [{ name: test, jobs: [{ name: unit, steps: […] }] }]`"
+                    .to_owned()
+            }
+            _ => shape.instead_of(name),
+        });
     }
 
     /// The items of a list of at most `max`.
@@ -264,7 +342,10 @@ impl Reader<'_> {
             self.error(at, code::NOT_SUPPORTED_YET, message).hint(*until_then);
             return None;
         }
-        let hint = match nearest(word, known.iter().copied()) {
+        let hint = match nearest(word, known.iter().chain(*later).copied()) {
+            Some(near) if later.contains(&near) => {
+                format!("did you mean `{near}`? It is not supported yet; {until_then}")
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known are {}", known.join(", ")),
         };
@@ -273,83 +354,60 @@ impl Reader<'_> {
     }
 
     pub fn flag(&mut self, at: &At<'_>, what: &str) -> Option<bool> {
-        match at.scalar().filter(|scalar| scalar.plain).map(|scalar| scalar.text.as_str()) {
-            Some("true" | "True" | "TRUE") => Some(true),
-            Some("false" | "False" | "FALSE") => Some(false),
-            _ => {
-                self.error(at, code::WRONG_TYPE, format!("{what} has to be true or false"))
-                    .hint("write `true` or `false`, without quotes");
-                None
-            }
+        let flag = at.scalar().and_then(Scalar::flag);
+        if flag.is_none() {
+            let is_filled_in =
+                at.scalar().is_some_and(|scalar| crate::template::has_expressions(&scalar.text));
+            let hint = match (is_filled_in, what) {
+                (true, "`enabled`") => "write it as `if`: nothing is filled in here",
+                (true, _) => "nothing is filled in here; write `true` or `false`",
+                (false, _) => "write `true` or `false`, without quotes",
+            };
+            self.error(at, code::WRONG_TYPE, format!("{what} has to be true or false")).hint(hint);
         }
+        flag
     }
 
     pub fn count(&mut self, at: &At<'_>, what: &str, min: u32, max: u32) -> Option<u32> {
-        let written = at.scalar().map(|scalar| scalar.text.as_str());
-        match written.and_then(|text| text.parse::<i64>().ok()) {
-            Some(n) => match u32::try_from(n).ok().filter(|n| (min..=max).contains(n)) {
-                None => {
-                    let message = format!("{what} has to be from {min} to {max}, and this is {n}");
-                    self.error(at, code::OUT_OF_RANGE, message).done();
-                    None
-                }
-                some => some,
-            },
-            None => {
-                self.wrong_type(at, what, "a whole number").done();
-                None
-            }
-        }
+        let n = self.whole(at, what, i64::from(min), i64::from(max))?;
+        u32::try_from(n).ok()
     }
 
     /// A whole number that may be negative.
     pub fn integer(&mut self, at: &At<'_>, what: &str, min: i32, max: i32) -> Option<i32> {
-        match at.scalar().and_then(|scalar| scalar.text.parse::<i64>().ok()) {
-            Some(n) => match i32::try_from(n).ok().filter(|n| (min..=max).contains(n)) {
-                None => {
-                    let message = format!("{what} has to be from {min} to {max}, and this is {n}");
-                    self.error(at, code::OUT_OF_RANGE, message).done();
-                    None
-                }
-                some => some,
-            },
-            None => {
-                self.wrong_type(at, what, "a whole number").done();
-                None
+        let n = self.whole(at, what, i64::from(min), i64::from(max))?;
+        i32::try_from(n).ok()
+    }
+
+    fn whole(&mut self, at: &At<'_>, what: &str, min: i64, max: i64) -> Option<i64> {
+        match at.scalar().and_then(Scalar::whole) {
+            Some(n) if (min..=max).contains(&n) => return Some(n),
+            Some(n) => {
+                let message = format!("{what} has to be from {min} to {max}, and this is {n}");
+                self.error(at, code::OUT_OF_RANGE, message).done();
             }
+            None => self.wrong_type(at, what, &format!("a whole number from {min} to {max}")).done(),
         }
+        None
     }
 
     pub fn factor(&mut self, at: &At<'_>, what: &str, max: f64) -> Option<f64> {
-        let number = at.scalar().and_then(|scalar| scalar.text.parse::<f64>().ok());
-        match number {
-            Some(n) if (1.0..=max).contains(&n) => Some(n),
-            Some(_) => {
-                self.error(at, code::OUT_OF_RANGE, format!("{what} has to be from 1 to {max}")).done();
-                None
-            }
-            None => {
-                self.wrong_type(at, what, "a number").done();
-                None
-            }
-        }
+        self.number(at, what, 1.0, max)
     }
 
     pub fn number(&mut self, at: &At<'_>, what: &str, min: f64, max: f64) -> Option<f64> {
-        let text = at.scalar().map(|scalar| scalar.text.as_str());
-        match text.and_then(|text| text.parse::<f64>().ok()) {
-            Some(n) if (min..=max).contains(&n) => Some(n),
+        match at.scalar().and_then(Scalar::number) {
+            Some(n) if (min..=max).contains(&n) => return Some(n),
             Some(_) => {
                 self.error(at, code::OUT_OF_RANGE, format!("{what} has to be from {min} to {max}")).done();
-                None
             }
             None => {
-                let percent = text.is_some_and(|text| text.ends_with('%'));
+                let percent = at.scalar().is_some_and(|scalar| scalar.text.ends_with('%'));
                 let hint = percent.then(|| "leave the `%` out".to_owned());
-                self.wrong_type(at, what, "a number").hint_if_any(hint);
-                None
+                self.wrong_type(at, what, &format!("a number from {min} to {max}")).hint_if_any(hint);
             }
         }
+        None
     }
 
     pub fn timeout_ms(&mut self, at: Option<At<'_>>) -> Option<i64> {
@@ -439,11 +497,23 @@ fn objection(text: &str, what: &str) -> Option<String> {
     } else if !text.starts_with(char::is_alphanumeric) {
         Some(format!("{what} has to begin with a letter or a digit"))
     } else if let Some(c) = text.chars().find(|c| !is_name_char(*c)) {
-        Some(format!("{what} can't hold `{}`", c.escape_default()))
+        Some(format!("{what} can't hold {}", named(c)))
     } else if text.ends_with(' ') {
         Some(format!("{what} can't end with a blank"))
     } else {
         None
+    }
+}
+
+/// A character as a person sees it, or by its number where there is nothing to see.
+fn named(c: char) -> String {
+    let number = format!("U+{:04X}", u32::from(c));
+    // What is written with an escape and is no letter may draw nothing, or something over its neighbour.
+    let is_seen = c == '\'' || c == '"' || c == '\\' || c.escape_debug().count() == 1;
+    match (c.is_ascii(), is_seen) {
+        (true, true) => format!("`{c}`"),
+        (false, true) => format!("`{c}` ({number})"),
+        _ => number,
     }
 }
 

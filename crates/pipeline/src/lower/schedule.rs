@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::input::objection_to;
+use super::input::{as_kind, objection_to};
 use super::read::{At, Fields, Path, Reader, Shape};
 use crate::cron::{BadCron, Cron};
 use crate::definition::Input;
 use crate::diagnostic::code;
 use crate::limits::{MAX_PATH_CHARS, MAX_SCHEDULES, MAX_VALUE_BYTES, MAX_VARIABLES};
-use crate::schedule::time_zone;
+use crate::schedule::{time_zone, time_zones};
 use crate::suggest::nearest;
 use crate::tree::{Key, Node, shown};
 use crate::trigger::Schedule;
@@ -69,17 +69,37 @@ fn schedule(reader: &mut Reader<'_>, at: At<'_>, inputs: &[Input]) -> Option<Sch
 
 fn cron_expression(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
     let text = reader.literal(at, "`cron`")?;
-    let Err(error) = Cron::parse(text) else {
+    let Err(wrong) = Cron::check(text) else {
         return Some(text.split_whitespace().collect::<Vec<_>>().join(" "));
     };
-    let hint = match (&error, text.trim()) {
+    for error in wrong {
+        let hint = instead_of_cron(&error, text.trim());
+        reader.error(at, code::BAD_CRON, error.to_string()).hint(hint);
+    }
+    None
+}
+
+fn instead_of_cron(error: &BadCron, text: &str) -> String {
+    if let Some((_, zoned)) = text.split_once("TZ=")
+        && let Some((zone, fields)) = zoned.split_once(' ')
+    {
+        return format!("write `cron: \"{}\"` and `timezone: {}`", shown(fields.trim()), shown(zone));
+    }
+    if let Some(meant) = error.meant() {
+        return format!("did you mean `{meant}`? Months and days have three letters");
+    }
+    let hint = match (error, text) {
         (_, "@yearly" | "@annually") => "write `0 0 1 1 *`",
         (_, "@monthly") => "write `0 0 1 * *`",
         (_, "@weekly") => "write `0 0 * * 0`",
         (_, "@daily" | "@midnight") => "write `0 0 * * *`",
         (_, "@hourly") => "write `0 * * * *`",
         (BadCron::Fields(6 | 7), _) => "leave seconds and years out: `30 3 * * 1-5`",
-        (BadCron::Field { .. }, _) if text.contains(['L', 'W', '#', '?']) => {
+        (BadCron::Step { .. }, _) => {
+            "what is to happen more seldom is said by the next field, as in `0 */2 * * *`"
+        }
+        (BadCron::Field { text, .. }, _) if text.ends_with("/0") => "a step is at least 1",
+        (BadCron::Field { text, .. }, _) if text.contains(['L', 'W', '#', '?']) => {
             "`L`, `W`, `#` and `?` are not known here; let a step ask for the date"
         }
         (BadCron::Field { text, .. }, _) if text.contains('/') => {
@@ -88,8 +108,7 @@ fn cron_expression(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
         (BadCron::Never, _) => "compare the day of the month with the month",
         _ => "write it like `30 3 * * 1-5`: at half past three, Monday to Friday",
     };
-    reader.error(at, code::BAD_CRON, error.to_string()).hint(hint);
-    None
+    hint.to_owned()
 }
 
 fn zone(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
@@ -97,15 +116,27 @@ fn zone(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
     let zone = time_zone(text);
     if zone.is_none() {
         let message = format!("there is no time zone `{}`", shown(text));
-        reader
-            .error(at, code::UNKNOWN_TIME_ZONE, message)
-            .hint("write it as a region and a city, such as `Europe/Berlin`, or `UTC`");
+        let zones = time_zones();
+        let hint = match nearest(text, zones.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write it as a region and a city, such as `Europe/Berlin`, or `UTC`".to_owned(),
+        };
+        reader.error(at, code::UNKNOWN_TIME_ZONE, message).hint(hint);
     }
     zone
 }
 
+/// What a pattern may hold and the name of a branch can't.
+pub(super) const PATTERN_SIGNS: [char; 3] = ['*', '?', '['];
+
 fn branch(reader: &mut Reader<'_>, at: &At<'_>) -> Option<String> {
     let text = reader.literal(at, "`branch`")?;
+    if text.contains(PATTERN_SIGNS) {
+        reader
+            .error(at, code::BAD_VALUE, "`branch` is one branch, and no pattern")
+            .hint("write a schedule for each branch");
+        return None;
+    }
     let fine =
         !text.trim().is_empty() && !text.contains(char::is_control) && text.chars().count() <= MAX_PATH_CHARS;
     if !fine {
@@ -162,6 +193,7 @@ fn parameter(
         return None;
     }
     let text = reader.literal(&at, "a value")?;
+    let text = &input.map_or_else(|| text.to_owned(), |input| as_kind(&input.kind, &at, text));
     if text.len() > MAX_VALUE_BYTES || text.contains('\0') {
         let message = format!("a value can hold at most {} KiB, and no zero byte", MAX_VALUE_BYTES / 1024);
         reader.error(&at, code::BAD_VALUE, message).hint("put it into a file of the repository");

@@ -7,9 +7,10 @@ use cel::IdedExpr;
 use penstock_domain::{StageType, WorkStatus};
 
 use crate::definition::{Input, InputKind};
-use crate::expression::names::{Offered, Site, StageOffer};
+use crate::expression::names::{MatrixOffer, Offered, Site, StageOffer};
+use crate::expression::syntax::Word;
 use crate::expression::uses::Uses;
-use crate::expression::{ExpressionError, Facts, Known, StepFact, rehearse, sample};
+use crate::expression::{Facts, Known, StepFact, Unanswerable, rehearse, sample};
 use crate::limits::{MAX_JOBS, MAX_OUTPUTS, MAX_STAGES};
 use crate::plan::{Outputs, RunContext, Scalar};
 use crate::tree::{Node, Value};
@@ -18,8 +19,8 @@ use crate::tree::{Node, Value};
 pub(super) struct File {
     /// With a value for every input.
     run: RunContext,
-    /// Each with whether a script may hold it.
-    inputs: BTreeMap<String, bool>,
+    /// None for one that could not be read.
+    inputs: BTreeMap<String, Option<InputKind>>,
     stages: BTreeMap<String, StageOffer>,
     any_stage: bool,
     /// As if each had succeeded.
@@ -37,29 +38,39 @@ pub(super) struct Scope<'a> {
     pub variables: Cow<'a, BTreeMap<String, String>>,
     /// Variables that are filled in only while the execution runs.
     pub late: Cow<'a, BTreeSet<String>>,
-    pub matrix: Option<Cow<'a, BTreeMap<String, String>>>,
+    /// The lines of variables that are set further down in the mapping that is being read, and of the one that is.
+    pub below: BTreeMap<String, u32>,
+    pub matrix: Option<Cow<'a, MatrixOffer>>,
     pub steps: Cow<'a, BTreeMap<String, StepFact>>,
 }
 
 impl File {
-    pub fn new(root: &Node, inputs: &[Input]) -> Self {
+    /// `refused` are the names of inputs that could not be read.
+    pub fn new(root: &Node, inputs: &[Input], refused: &BTreeSet<String>) -> Self {
         let stages = offers(root);
         let statuses = stages.keys().map(|name| (name.clone(), WorkStatus::Succeeded)).collect();
         let sample_of = |input: &Input| (input.name.clone(), input.kind.empty());
         let run = RunContext { inputs: inputs.iter().map(sample_of).collect(), ..sample() };
-        let inputs =
-            inputs.iter().map(|input| (input.name.clone(), input.kind != InputKind::String)).collect();
+        let kind_of = |input: &Input| {
+            (input.name.clone(), (!refused.contains(&input.name)).then(|| input.kind.clone()))
+        };
+        let unread = refused.iter().map(|name| (name.clone(), None));
+        let inputs = inputs.iter().map(kind_of).chain(unread).collect();
         let (outputs, nothing) = (Outputs::new(), BTreeMap::new());
         Self { run, inputs, stages, any_stage: false, statuses, outputs, nothing }
     }
 
     /// For jobs whose pipeline is not here.
     pub fn elsewhere(context: &RunContext) -> Self {
-        // Of a text nobody knows any more whether it is one of the author's.
-        let harmless = |value: &Scalar| !matches!(value, Scalar::Text(_));
+        let kind_of = |value: &Scalar| match value {
+            Scalar::Boolean(_) => InputKind::Boolean,
+            Scalar::Number(_) => InputKind::Number,
+            // Nobody knows any more whether it is one of the author's.
+            Scalar::Text(_) => InputKind::String,
+        };
         Self {
             run: RunContext { inputs: context.inputs.clone(), ..sample() },
-            inputs: context.inputs.iter().map(|(name, value)| (name.clone(), harmless(value))).collect(),
+            inputs: context.inputs.iter().map(|(name, value)| (name.clone(), Some(kind_of(value)))).collect(),
             stages: BTreeMap::new(),
             any_stage: true,
             statuses: BTreeMap::new(),
@@ -74,6 +85,7 @@ impl File {
             stage: None,
             variables: Cow::Owned(BTreeMap::new()),
             late: Cow::Owned(BTreeSet::new()),
+            below: BTreeMap::new(),
             matrix: None,
             steps: Cow::Owned(BTreeMap::new()),
         }
@@ -87,6 +99,7 @@ impl Scope<'_> {
             stage: self.stage,
             variables: Cow::Borrowed(&self.variables),
             late: Cow::Borrowed(&self.late),
+            below: BTreeMap::new(),
             matrix: self.matrix.as_ref().map(|matrix| Cow::Borrowed(&**matrix)),
             steps: Cow::Borrowed(&self.steps),
         }
@@ -111,6 +124,7 @@ impl Scope<'_> {
             stage: self.stage,
             variables: &self.variables,
             late: &self.late,
+            below: &self.below,
             inputs: &self.file.inputs,
             matrix: self.matrix.as_deref(),
             steps: &self.steps,
@@ -121,12 +135,13 @@ impl Scope<'_> {
     pub fn rehearse(
         &self,
         expression: &IdedExpr,
+        words: &[Word<'_>],
         uses: &Uses<'_>,
         site: Site,
-    ) -> Result<(), ExpressionError> {
+    ) -> Vec<Unanswerable> {
         let File { run, statuses, outputs, nothing, .. } = self.file;
-        let matrix = self.matrix.as_deref().unwrap_or(nothing);
-        let variables = self.variables.as_ref();
+        // What a combination lacks is empty, and so is every value here.
+        let (matrix, variables) = (nothing, self.variables.as_ref());
         let facts = Facts {
             success: true,
             failure: false,
@@ -139,12 +154,8 @@ impl Scope<'_> {
         };
         let runs = matches!(site, Site::Work | Site::Step | Site::Value);
         let steps = (site == Site::Step).then_some(self.steps.as_ref());
-        rehearse(
-            expression,
-            uses,
-            site,
-            &Known { run, variables, matrix, facts: runs.then_some(&facts), steps },
-        )
+        let known = Known { run, variables, matrix, facts: runs.then_some(&facts), steps };
+        rehearse(expression, words, uses, site, &known)
     }
 }
 

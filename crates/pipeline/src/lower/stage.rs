@@ -6,6 +6,7 @@ use penstock_domain::StageType;
 
 use super::job::{self, level_variables};
 use super::read::{At, Fields, Reader, Shape};
+use super::resources::resources;
 use super::scope::Scope;
 use super::text::condition;
 use super::usage::Level;
@@ -33,6 +34,7 @@ pub(crate) const SHAPE: Shape = Shape {
         "enabled",
         "gates",
         "deploy",
+        "resources",
         "jobs",
     ],
     later: &[
@@ -63,6 +65,13 @@ pub(crate) const SHAPE: Shape = Shape {
         ("when", "write `if`"),
         ("condition", "write `if`"),
         ("conditions", "write `if`"),
+        ("rules", "write `if`"),
+        ("only", "write `if`, such as `if: branch == \"main\"`"),
+        ("script", "put it into a job: `jobs: [{ name: …, steps: [{ run: … }] }]`"),
+        ("label", "write `name`"),
+        ("displayName", "write `name`"),
+        ("key", "leave it out: a stage is known by its `name`"),
+        ("dependsOn", "write `depends_on`"),
     ],
 };
 
@@ -71,6 +80,8 @@ pub(super) struct Lowered {
     pub stage: Stage,
     pub span: Span,
     pub pointer: String,
+    /// The name as it is written, where it can't be one.
+    pub refused_name: Option<String>,
     /// Each name of `depends_on`, where it stands.
     pub dependencies: Vec<(String, Span, String)>,
 }
@@ -81,6 +92,11 @@ pub(super) fn stage(
     scope: &Scope<'_>,
     jobs_so_far: &mut usize,
 ) -> Option<Lowered> {
+    if let Some(name) = at.scalar().filter(|name| !name.is_null()) {
+        let hint = format!("write `- name: {}`, with its `jobs` below it", shown(&name.text));
+        reader.wrong_type(&at, SHAPE.what, "a mapping").hint(hint);
+        return None;
+    }
     let fields = Fields::open(reader, at, &SHAPE)?;
     let name = fields
         .need(reader, "name", &SHAPE, "write `name: build`; other stages name it in `depends_on`")
@@ -106,6 +122,7 @@ pub(super) fn stage(
         variables,
         gates,
         deploy,
+        resources: fields.get("resources").and_then(|at| resources(reader, at)),
         jobs: jobs(reader, &fields, &scope, &name, jobs_so_far),
         name,
     };
@@ -113,7 +130,9 @@ pub(super) fn stage(
         check_despite_failure(reader, &stage);
     }
     let span = fields.get("name").map_or(at.node.span, |at| at.node.span);
-    Some(Lowered { stage, span, pointer: at.path.pointer(), dependencies })
+    let refused_name = fields.get("name").filter(|_| stage.name.is_empty()).and_then(|at| at.scalar());
+    let refused_name = refused_name.map(|name| name.text.clone());
+    Some(Lowered { stage, span, pointer: at.path.pointer(), refused_name, dependencies })
 }
 
 /// What cleans up asks a little more than is written, which has to be an expression, too.

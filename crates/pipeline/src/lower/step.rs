@@ -55,6 +55,20 @@ pub(crate) const SHAPE: Shape = Shape {
         ("timeout_minutes", "write `timeout: 5m`"),
         ("interpreter", "write `shell`"),
         ("inputs", "write `with`"),
+        ("label", "write `name`"),
+        ("displayName", "write `name`"),
+        ("title", "write `name`"),
+        ("key", "write `id`"),
+        ("task", "write what it does as `run`"),
+        ("bash", "write `run`, with `shell: bash`"),
+        ("workdir", "write `working_directory`"),
+        ("dir", "write `working_directory`"),
+        ("workingDirectory", "write `working_directory`"),
+        ("when", "write `if`"),
+        ("only", "write `if`"),
+        ("condition", "write `if`"),
+        ("soft_fail", "write `continue_on_error`"),
+        ("ignore_errors", "write `continue_on_error`"),
     ],
 };
 
@@ -97,7 +111,7 @@ pub(super) fn step(reader: &mut Reader<'_>, at: At<'_>, scope: &Scope<'_>) -> Op
         name: name.unwrap_or_else(|| natural_name(&action)),
         id: fields.get("id").and_then(|at| id(reader, &at)),
         action,
-        enabled: fields.flag(reader, "enabled", true),
+        enabled: fields.enabled(reader, "step"),
         condition: condition(reader, fields.get("if"), Site::Step, &scope),
         variables,
         working_directory: fields.get("working_directory").and_then(|at| directory(reader, &at)),
@@ -135,10 +149,24 @@ fn action(reader: &mut Reader<'_>, fields: &Fields<'_>, scope: &Scope<'_>) -> Ac
     }
 }
 
+/// In a `run`, what names another interpreter by `#!` is a comment.
+fn warn_of_a_comment(reader: &mut Reader<'_>, fields: &Fields<'_>, text: &Template) {
+    let text = text.to_string();
+    let Some(first) = text.trim_start().lines().next().filter(|line| line.starts_with("#!")) else { return };
+    let is_sh = first.trim_end().ends_with("/sh") || first.trim_end().ends_with(" sh");
+    if let (false, Some(at)) = (is_sh, fields.get("run")) {
+        let message = format!("`{}` is a comment here: a `run` is given to `sh`", shown(first));
+        reader.warn(&at, code::REDUNDANT, message).hint("write `script` instead of `run`");
+    }
+}
+
 /// A script that says by `#!` what runs it is run by that, whatever else is said.
 fn text_of(reader: &mut Reader<'_>, fields: &Fields<'_>, mut text: Template, script: bool) -> Action {
     let shell = fields.get("shell").and_then(|at| reader.word(&at, &SHELLS));
     let own = script && text.to_string().trim_start().starts_with("#!");
+    if !script && shell.is_none() {
+        warn_of_a_comment(reader, fields, &text);
+    }
     if own {
         // The system looks for it in the first two bytes.
         text.trim_start();

@@ -7,7 +7,7 @@ use crate::definition::{Condition, Place, Variable};
 use crate::diagnostic::{Severity, code};
 use crate::expression::names::{self, Finding, Site};
 use crate::expression::uses::Uses;
-use crate::expression::{ExpressionError, syntax};
+use crate::expression::{ExpressionError, Unanswerable, syntax};
 use crate::limits::{
     MAX_EXPRESSIONS, MAX_EXPRESSIONS_IN_TEXT, MAX_NAME_CHARS, MAX_VALUE_BYTES, MAX_VARIABLES,
 };
@@ -21,7 +21,11 @@ pub(crate) const RESERVED_PREFIX: &str = "PENSTOCK";
 pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut Scope<'_>) -> Vec<Variable> {
     let Some(at) = at else { return vec![] };
     let Some(entries) = at.entries() else {
-        reader.wrong_type(&at, "`variables`", "a mapping").hint("write `variables: { NAME: value }`");
+        // `env`, as some write it.
+        let name = if let Path::Field(_, name) = at.path { name } else { "variables" };
+        reader
+            .wrong_type(&at, &format!("`{name}`"), "a mapping")
+            .hint(format!("write `{name}: {{ NAME: value }}`"));
         return vec![];
     };
     if entries.len() > MAX_VARIABLES {
@@ -32,6 +36,7 @@ pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut
             .hint("put what belongs together into a file of the repository");
     }
     let mut variables = vec![];
+    scope.below = entries.iter().map(|(key, _)| (key.text.clone(), key.span.line)).collect();
     for (key, node) in entries.iter().take(MAX_VARIABLES) {
         let at = At { node, path: Path::Field(&at.path, &key.text) };
         let value = value(reader, &at, scope);
@@ -47,6 +52,7 @@ pub(super) fn variables(reader: &mut Reader<'_>, at: Option<At<'_>>, scope: &mut
         reader.usage.set(&key.text, &value, key.span, &at.path, &mut reader.out);
         variables.push(Variable { name: key.text.clone(), value });
     }
+    scope.below.clear();
     variables
 }
 
@@ -192,32 +198,34 @@ fn check(
 }
 
 fn findings(reader: &mut Reader<'_>, source: &str, site: Site, scope: &Scope<'_>) -> (Vec<Finding>, Asks) {
-    let broken = |error: ExpressionError| {
-        let (code, offset) = match &error {
-            ExpressionError::Syntax { offset, .. } => (code::EXPRESSION_SYNTAX, *offset),
-            ExpressionError::Fails { .. } => (code::EXPRESSION_FAILS, leading_blanks(source)),
-            _ => (code::EXPRESSION_TYPE, leading_blanks(source)),
-        };
-        let hint = match &error {
-            ExpressionError::NotACondition { .. } => {
-                Some("compare it with something: `… == \"…\"`".to_owned())
-            }
-            _ => None,
-        };
-        let message = error.to_string();
-        Finding { severity: Severity::Error, code, offset, chars: 1, message, hint }
-    };
     let (expression, words) = match syntax::parse_words(source) {
         Ok(parsed) => parsed,
-        Err(error) => return (vec![broken(error)], Asks::default()),
+        Err(error) => return (vec![unanswerable(&error, leading_blanks(source), 1)], Asks::default()),
     };
     let uses = Uses::of(&expression);
     reader.usage.expression(&uses);
-    let mut findings = names::check(&uses, &words, site, &scope.offered());
-    if findings.iter().all(|finding| finding.severity == Severity::Warning) {
-        findings.extend(scope.rehearse(&expression, &uses, site).err().map(broken));
+    let offered = scope.offered();
+    let mut findings = names::check(&expression, &uses, &words, site, &offered);
+    let is_sound = findings.iter().all(|finding| finding.severity == Severity::Warning);
+    if is_sound && !offered.asks_for_refused(&uses) {
+        for Unanswerable { offset, bytes, error } in scope.rehearse(&expression, &words, &uses, site) {
+            let chars = source.get(offset..offset + bytes).unwrap_or("").chars().count();
+            findings.push(unanswerable(&error, offset, chars));
+        }
     }
     (findings, Asks::of(&uses))
+}
+
+fn unanswerable(error: &ExpressionError, offset: usize, chars: usize) -> Finding {
+    let (code, offset) = match error {
+        ExpressionError::Syntax { offset, .. } => (code::EXPRESSION_SYNTAX, *offset),
+        ExpressionError::Fails { .. } => (code::EXPRESSION_FAILS, offset),
+        _ => (code::EXPRESSION_TYPE, offset),
+    };
+    let compares =
+        matches!(error, ExpressionError::NotACondition { .. } | ExpressionError::NotAnOperand { .. });
+    let hint = compares.then(|| "compare it with something: `… == \"…\"`".to_owned());
+    Finding { severity: Severity::Error, code, offset, chars, message: error.to_string(), hint }
 }
 
 fn leading_blanks(text: &str) -> usize {

@@ -1,13 +1,14 @@
 //! `then`: pipelines that are started when this one has ended.
 
 use super::read::{At, Fields, Reader, Shape};
+use super::schedule::PATTERN_SIGNS;
 use super::scope::Scope;
 use super::text::{condition, parameters, template};
 use crate::definition::Successor;
 use crate::diagnostic::code;
 use crate::expression::names::Site;
 use crate::limits::{MAX_PATH_CHARS, MAX_SUCCESSORS};
-use crate::template::Template;
+use crate::template::{Template, has_expressions};
 
 pub(crate) const SHAPE: Shape = Shape {
     what: "what follows",
@@ -75,6 +76,12 @@ fn branch(reader: &mut Reader<'_>, at: &At<'_>, scope: &Scope<'_>) -> Option<Tem
         reader
             .error(at, code::BAD_VALUE, "`branch` has to be the name of a branch")
             .hint("write it like `main` or `${{ branch }}`; left out, it is this one's branch and commit");
+        return None;
+    }
+    if text.contains(PATTERN_SIGNS) && !has_expressions(text) {
+        reader
+            .error(at, code::BAD_VALUE, "`branch` is one branch, and no pattern")
+            .hint("name each pipeline that follows, with its branch");
         return None;
     }
     Some(template(reader, at, Site::Early, scope))

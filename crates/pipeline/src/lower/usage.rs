@@ -1,13 +1,16 @@
 //! What is set and never used, and what is set over something else: warnings, since a program may read any variable
 //! without the file saying so.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::programs;
 use super::read::{Path, Reader};
 use crate::definition::{Action, Definition, Job, Variable};
 use crate::diagnostic::{Diagnostics, code};
 use crate::expression::uses::{Uses, Which};
+use crate::expression::written;
 use crate::template::Template;
 use crate::tree::Span;
 
@@ -44,6 +47,8 @@ struct Setting {
     text: Option<String>,
     span: Span,
     pointer: String,
+    /// By an action that the place is around.
+    is_read: Cell<bool>,
 }
 
 struct Declared {
@@ -60,9 +65,12 @@ impl Usage {
         self.around.resize_with(level as usize + 1, Vec::new);
     }
 
-    /// Whether what is set from here on is for an action, which reads what it likes.
+    /// Whether what is set from here on is for an action, which reads what it likes; so it does of all around it.
     pub fn read_by_an_action(&mut self, is_read: bool) {
         self.unseen = is_read;
+        if is_read {
+            self.around.iter().flatten().for_each(|setting| setting.is_read.set(true));
+        }
     }
 
     /// A variable is set here.
@@ -82,8 +90,8 @@ impl Usage {
             out.warn(span, path.pointer(), code::SHADOWED, message)
                 .hint("call it something else, unless this is meant to replace it here");
         }
-        let setting =
-            Rc::new(Setting { name: name.to_owned(), text: Some(text), span, pointer: path.pointer() });
+        let (name, text, pointer) = (name.to_owned(), Some(text), path.pointer());
+        let setting = Rc::new(Setting { name, text, span, pointer, is_read: Cell::default() });
         if !self.unseen {
             self.settings.push(Rc::clone(&setting));
         }
@@ -100,7 +108,8 @@ impl Usage {
             let message = format!("the input `{name}` goes before what the matrix sets");
             out.warn(span, path.pointer(), code::SHADOWED, message).hint("call one of them something else");
         }
-        let setting = Rc::new(Setting { name: name.to_owned(), text: None, span, pointer: path.pointer() });
+        let (name, pointer) = (name.to_owned(), path.pointer());
+        let setting = Rc::new(Setting { name, text: None, span, pointer, is_read: Cell::default() });
         self.around.last_mut().into_iter().for_each(|level| level.push(Rc::clone(&setting)));
     }
 
@@ -126,15 +135,36 @@ impl Usage {
     }
 }
 
+/// Errors after which all that is used is known nevertheless.
+const READ_NEVERTHELESS: [&str; 10] = [
+    code::BAD_CRON,
+    code::BAD_DURATION,
+    code::BAD_PATTERN,
+    code::DEPENDENCY_CYCLE,
+    code::DUPLICATE_NAME,
+    code::EXPRESSION_FAILS,
+    code::EXPRESSION_TYPE,
+    code::OUT_OF_RANGE,
+    code::UNKNOWN_TIME_ZONE,
+    code::UNKNOWN_VALUE,
+];
+
 /// Tells what nothing in the file uses.
 pub(super) fn report_unused(reader: &mut Reader<'_>, definition: &Definition) {
+    // In a file that is read in part only, much would seem to be unused.
+    if !reader.out.errors_are_all_of(&READ_NEVERTHELESS) {
+        return;
+    }
     let usage = std::mem::take(&mut reader.usage);
     let names = usage.settings.iter().map(|setting| setting.name.as_str());
     let names: BTreeMap<&str, bool> =
         names.chain(usage.inputs.iter().map(String::as_str)).map(|name| (name, false)).collect();
     let mentioned = mentioned(names, definition);
     let is_mentioned = |name: &str| mentioned.get(name).copied().unwrap_or(false);
-    for setting in usage.settings.iter().filter(|setting| !is_mentioned(&setting.name)) {
+    let is_used = |setting: &Setting| {
+        setting.is_read.get() || is_mentioned(&setting.name) || programs::read(&setting.name)
+    };
+    for setting in usage.settings.iter().filter(|setting| !is_used(setting)) {
         let message = format!("nothing in the file uses the variable `{}`", setting.name);
         reader
             .out
@@ -153,8 +183,8 @@ pub(super) fn report_unused(reader: &mut Reader<'_>, definition: &Definition) {
     }
     for Declared { stage, output, span, pointer } in usage.declared_outputs {
         let message = format!("nothing in the file uses the output `{output}`");
-        let hint =
-            format!("write `${{{{ stages.{stage}.outputs.{output} }}}}` in a variable of a later stage");
+        let asks = written::output("stages", &stage, &output);
+        let hint = format!("write `${{{{ {asks} }}}}` in a variable of a later stage");
         if !usage.asked_outputs.contains(&(stage, output)) {
             reader.out.warn(span, pointer, code::UNUSED, message).hint(hint);
         }

@@ -8,14 +8,16 @@ use super::kit::{
     with_default, word,
 };
 use super::value::{
-    axis_name, count, directory, duration, flag, local_action, matrix_value, name_of_job, title, with,
+    axis_name, count, directory, duration, flag, local_action, matrix_value, name_of_job, size, title, with,
 };
 use crate::limits::{
-    DEFAULT_JOB_TIMEOUT_MS, MAX_AXES, MAX_BACKOFF, MAX_COMBINATIONS, MAX_LABELS, MAX_MATRIX_VALUE_BYTES,
-    MAX_NAME_CHARS, MAX_OUTPUTS, MAX_PRIORITY, MAX_REPORTS, MAX_RETRIES, MAX_RETRY_DELAY_MS, MAX_STEPS,
-    MAX_TIMEOUT_MS, MIN_TIMEOUT_MS,
+    DEFAULT_JOB_TIMEOUT_MS, MAX_AXES, MAX_BACKOFF, MAX_COMBINATIONS, MAX_CPUS, MAX_LABELS,
+    MAX_MATRIX_VALUE_BYTES, MAX_MEMORY_MIB, MAX_NAME_CHARS, MAX_OUTPUTS, MAX_PRIORITY, MAX_REPORTS,
+    MAX_RETRIES, MAX_RETRY_DELAY_MS, MAX_STEPS, MAX_TIMEOUT_MS, MIN_MEMORY_MIB, MIN_TIMEOUT_MS,
 };
-use crate::lower::tables::{ACTIONS, JOB, REPORTS, RETRY, SETTINGS, SHELLS, STEP, STEP_TYPES, TEST_TYPES};
+use crate::lower::tables::{
+    ACTIONS, JOB, REPORTS, RESOURCES, RETRY, SETTINGS, SHELLS, STEP, STEP_TYPES, TEST_TYPES,
+};
 use crate::matrix::variable_name;
 use crate::retry::{DEFAULT_BACKOFF, DEFAULT_DELAY_MS};
 
@@ -23,6 +25,7 @@ pub(super) fn definitions() -> Vec<Definition> {
     vec![
         ("job", job()),
         ("retry", retry()),
+        ("resources", resources()),
         ("reports", reports()),
         ("matrix", matrix()),
         ("combination", combination()),
@@ -50,6 +53,7 @@ fn job() -> Value {
                 duration(MIN_TIMEOUT_MS, MAX_TIMEOUT_MS, Some(DEFAULT_JOB_TIMEOUT_MS)),
             ),
             may("retry", "How often it is tried again.", defined("retry")),
+            may("resources", "What its steps may use of the machine.", defined("resources")),
             may("checkout", "Whether the commit is in the workspace.", flag(true)),
             may("reports", "Files about tests and coverage that its steps write.", defined("reports")),
             may("matrix", "One job for each combination of values.", defined("matrix")),
@@ -91,11 +95,23 @@ fn retry() -> Value {
                 "How many times as long each further wait is.",
                 json!({ "type": "number", "minimum": 1, "maximum": MAX_BACKOFF, "default": DEFAULT_BACKOFF }),
             ),
-            may("on", "Causes. Left out, every one.", one_or_list(cause, 0, RetryCause::ALL.len())),
+            may("on", "Causes. Left out, every one.", one_or_list(cause, 1, RetryCause::ALL.len())),
         ],
         vec![],
     );
     json!({ "anyOf": [times, policy] })
+}
+
+fn resources() -> Value {
+    object(
+        &RESOURCES,
+        "What the steps of a job may use of the machine.",
+        vec![
+            may("cpus", "CPUs that they see.", count(1, MAX_CPUS)),
+            may("memory", "Memory of all their processes together.", size(MIN_MEMORY_MIB, MAX_MEMORY_MIB)),
+        ],
+        vec![],
+    )
 }
 
 fn reports() -> Value {

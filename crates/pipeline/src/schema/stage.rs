@@ -47,6 +47,7 @@ fn stage() -> Value {
             may("enabled", "`false` switches it off.", flag(true)),
             may("gates", "What has to hold when its jobs have ended, by name.", gates()),
             may("deploy", "What its jobs deploy, and where to.", defined("deploy")),
+            may("resources", "What its jobs have where they don't say it themselves.", defined("resources")),
             may("jobs", "Its jobs. A stage with gates may have none.", list(defined("job"), 0, MAX_JOBS)),
         ],
         vec![

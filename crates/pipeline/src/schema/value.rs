@@ -12,7 +12,7 @@ use crate::limits::{
     MAX_PATTERN_CHARS, MAX_PATTERNS, MAX_REPORT_PATH_BYTES, MAX_RUN_BYTES, MAX_URL_BYTES, MAX_VALUE_BYTES,
     MAX_VARIABLES,
 };
-use crate::lower::tables::{NAME_SIGNS, RESERVED_PREFIX};
+use crate::lower::tables::{NAME_SIGNS, RESERVED_PREFIX, SIZES};
 use crate::planner::{COMMAND_PREFIXES, COMMANDS};
 
 /// Where something is filled in.
@@ -22,6 +22,8 @@ const LINE: &str = r"^\s*[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-
 /// One line, or nothing.
 const LINE_OR_NOTHING: &str =
     r"^\s*([^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?)?\s*$";
+/// What a pattern may hold and the name of a branch can't.
+const PATTERN_SIGNS: &str = r"[*?\[]";
 /// Minute, hour, day of the month, month, day of the week.
 const CRON_FIELDS: usize = 5;
 const IDENTIFIER: &str = "^[A-Za-z_][A-Za-z0-9_-]*$";
@@ -91,6 +93,17 @@ fn duration_of_any_length() -> Value {
         "pattern": format!("^{parts}$"),
         "minLength": 2,
         "examples": ["90s", "5m", "1h30m"],
+    })
+}
+
+/// The bounds are told to people alone, as those of a length of time.
+pub(super) fn size(least_mib: u64, most_mib: u64) -> Value {
+    let units: Vec<&str> = SIZES.iter().map(|(unit, _)| *unit).collect();
+    json!({
+        "$comment": format!("From {least_mib}MiB to {}TiB.", most_mib >> 20),
+        "type": "string",
+        "pattern": format!(r"^\s*[0-9]+({})\s*$", units.join("|")),
+        "examples": ["512MiB", "2GiB", "500MB"],
     })
 }
 
@@ -295,17 +308,20 @@ pub(super) fn line(most: usize, may_be_empty: bool) -> Value {
     })
 }
 
+/// One branch, or what is filled in to one.
 pub(super) fn branch() -> Value {
     json!({
         "type": ["string", "number", "boolean"],
         "pattern": r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        "anyOf": [{ "not": { "type": "string", "pattern": PATTERN_SIGNS } }, { "pattern": FILLED_IN }],
         "maxLength": MAX_PATH_CHARS,
     })
 }
 
 pub(super) fn literal_branch() -> Value {
     let mut schema = branch();
-    schema["not"] = literal()["not"].take();
+    schema["not"] = json!({ "type": "string", "pattern": format!("{FILLED_IN}|{PATTERN_SIGNS}") });
+    schema.as_object_mut().and_then(|schema| schema.remove("anyOf"));
     schema
 }
 

@@ -3,7 +3,7 @@
 use penstock_pipeline::{Diagnostic, code};
 
 /// A code, and what its message says where not all of that code are meant.
-const BEYOND: [(&str, &str, &str); 30] = [
+const BEYOND: [(&str, &str, &str); 34] = [
     // Names and references, which are compared with other places of the file.
     (code::DUPLICATE_NAME, "", "names are compared with each other"),
     (code::UNKNOWN_STAGE, "", "names a stage elsewhere"),
@@ -19,12 +19,15 @@ const BEYOND: [(&str, &str, &str); 30] = [
     (code::BAD_VALUE, "is not one of its options", "compares a default with the options"),
     (code::BAD_VALUE, "is no number", "what a schedule gives is compared with the inputs"),
     (code::BAD_VALUE, "has to be `true` or `false`", "what a schedule gives is compared with the inputs"),
+    (code::LIMIT, "which are not told", "counts what else is wrong"),
+    (code::YAML, "is a tag of YAML", "JSON has no tags"),
     // Languages of their own within a text.
     (code::EXPRESSION_SYNTAX, "", "is CEL"),
     (code::EXPRESSION_TYPE, "", "is CEL"),
     (code::EXPRESSION_FAILS, "", "is CEL"),
     (code::LIMIT, "can't be within a loop", "is CEL"),
     (code::UNTRUSTED_IN_RUN, "", "is CEL"),
+    (code::UNKNOWN_VALUE, "is never", "is CEL"),
     (code::INTERPOLATION_NOT_ALLOWED, "a job's name", "asks whether the job has a matrix"),
     (code::BAD_NAME, "would be", "is known when it is filled in"),
     (code::BAD_NAME, "can't be a label", "is known when it is filled in"),
@@ -35,6 +38,7 @@ const BEYOND: [(&str, &str, &str); 30] = [
     (code::OUT_OF_RANGE, "`timeout`", "bounds of a length of time"),
     (code::OUT_OF_RANGE, "`delay`", "bounds of a length of time"),
     (code::OUT_OF_RANGE, "`interval`", "bounds of a length of time"),
+    (code::OUT_OF_RANGE, "`memory`", "bounds of a size"),
     (code::OUT_OF_RANGE, "attempts can't have", "compares two numbers"),
     (code::MISSING_FIELD, "the matrix has no combination", "takes `exclude` from the product"),
 ];

@@ -71,6 +71,8 @@ fn the_examples_of_the_documentation_fit() {
     let mut count = 0;
     for text in whole {
         assert_eq!(judge.faults(&yaml::read(&text).unwrap()), [""; 0], "{text}");
+        // An example is what people begin with.
+        assert_eq!(parse(&text).diagnostics, [], "{text}");
         count += 1;
     }
     assert!(count > 0, "the examples were not found");

@@ -112,6 +112,10 @@ fn plain(text: &str) -> Value {
         "false" | "False" | "FALSE" => return json!(false),
         _ => {}
     }
+    let based = |prefix, base| i64::from_str_radix(text.strip_prefix(prefix)?, base).ok();
+    if let Some(number) = based("0x", 16).or_else(|| based("0o", 8)) {
+        return json!(number);
+    }
     let looks_like_a_number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
         && text.contains(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
