@@ -48,6 +48,8 @@ fn example() -> RunContext {
         inputs: BTreeMap::new(),
         changed_paths: None,
         event_name: None,
+        base_branch: String::new(),
+        pull_request: 0,
     }
 }
 

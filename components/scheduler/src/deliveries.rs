@@ -8,7 +8,7 @@ use http::StatusCode;
 use penstock_api::internal::{FromForge, MAX_DELIVERIES, WorkOff};
 use penstock_domain::{DeliveryId, TriggerEvent};
 use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, nothing_to_do};
-use penstock_forge::{CommitInfo, EventKind, ForgeEvent, Parsed};
+use penstock_forge::{CommitInfo, EventKind, ForgeEvent, Parsed, PullRequest};
 use penstock_guest::{
     Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, moment, read_json, run_together,
 };
@@ -363,8 +363,14 @@ fn not_wanted(pipeline: &Pipeline, run: &RunContext) -> Option<String> {
     }
     let mut wanted = Patterns::default();
     // They were looked at when the pipeline was saved: one that is bad now selects nothing.
-    let fits = patterns.iter().all(|p| wanted.push(p).is_ok()) && wanted.matches(&run.branch);
-    (!fits).then(|| format!("the branch {} fits none of {}", run.branch, patterns.join(", ")))
+    let branch = target_branch(run);
+    let fits = patterns.iter().all(|p| wanted.push(p).is_ok()) && wanted.matches(branch);
+    (!fits).then(|| format!("the branch {branch} fits none of {}", patterns.join(", ")))
+}
+
+/// What filters go by: for a pull request the branch that it would go to.
+pub fn target_branch(run: &RunContext) -> &str {
+    if run.event == TriggerEvent::PullRequest { &run.base_branch } else { &run.branch }
 }
 
 /// Also for runs by hand.
@@ -373,10 +379,14 @@ pub fn refuses(pipeline: &Pipeline, run: &RunContext) -> Option<String> {
 }
 
 fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
-    let (branch, tag): (&str, Option<String>) = match &event.kind {
-        EventKind::Push(push) => (&push.branch, None),
-        EventKind::PullRequest(pr) => (&pr.base_branch, None),
-        EventKind::Tag(tag) => (&tag.name, Some(tag.name.clone())),
+    let (branch, tag) = match &event.kind {
+        EventKind::Push(push) => (push.branch.clone(), None),
+        EventKind::PullRequest(pr) => (head_branch(pr), None),
+        EventKind::Tag(tag) => (tag.name.clone(), Some(tag.name.clone())),
+    };
+    let (base_branch, pull_request) = match &event.kind {
+        EventKind::PullRequest(pr) => (pr.base_branch.clone(), pr.number),
+        EventKind::Push(_) | EventKind::Tag(_) => (String::new(), 0),
     };
     let commit = commit_of(event);
     let title = match &event.kind {
@@ -385,8 +395,10 @@ fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
     };
     let author = commit.and_then(|c| c.author_login.clone().or_else(|| c.author_name.clone()));
     RunContext {
-        branch: branch.to_owned(),
+        branch,
         tag,
+        base_branch,
+        pull_request,
         event: event.trigger(),
         commit_sha: event.commit_sha().map(str::to_owned),
         commit_message: commit.map_or(title, |c| c.message.clone()),
@@ -402,6 +414,15 @@ fn run_context(event: &ForgeEvent, pipeline: &Pipeline) -> RunContext {
         },
         event_name: None,
     }
+}
+
+/// `owner:branch` where it is of a fork: nobody is to take a stranger's `main` for the own one.
+fn head_branch(pr: &PullRequest) -> String {
+    if !pr.from_fork {
+        return pr.head_branch.clone();
+    }
+    let owner = pr.head_repository.as_deref().and_then(|name| name.split('/').next()).unwrap_or("unknown");
+    format!("{owner}:{}", pr.head_branch)
 }
 
 fn commit_of(event: &ForgeEvent) -> Option<&CommitInfo> {

@@ -16,6 +16,7 @@ use penstock_pipeline::{
 use penstock_store::{Cause, Entry, Pipeline, StoreError};
 use thiserror::Error;
 
+use crate::deliveries::target_branch;
 use crate::scheduler::Scheduler;
 
 /// How often an execution is numbered anew because another one of its pipeline was quicker.
@@ -131,6 +132,8 @@ impl<'a> Launch<'a> {
                 inputs: BTreeMap::new(),
                 changed_paths: None,
                 event_name: None,
+                base_branch: String::new(),
+                pull_request: 0,
             },
             target: None,
             inherited: Inherited::default(),
@@ -182,7 +185,7 @@ impl<'a> Launch<'a> {
         }
         let trigger = Trigger {
             event: self.run.event,
-            branch: &self.run.branch,
+            branch: target_branch(&self.run),
             tag: self.run.tag.as_deref(),
             changed_paths: self.run.changed_paths.as_deref(),
             action: self.action.as_deref(),

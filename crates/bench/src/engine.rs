@@ -141,6 +141,8 @@ impl<'d> World<'d> {
             inputs: Default::default(),
             changed_paths: None,
             event_name: None,
+            base_branch: String::new(),
+            pull_request: 0,
         };
         let planned = plan(&definition, &run).map_err(|found| anyhow::anyhow!("{found:?}"))?;
         let (origin, admission) = (Origin::default(), Default::default());

@@ -295,7 +295,8 @@ impl<C: Connection> Store<C> {
         rows.first().map(read).transpose()
     }
 
-    /// How the newest execution of each pipeline of a forge's repository stands, on the branch if one is named.
+    /// How the newest execution of each pipeline of a forge's repository stands, on the branch if one is named; else
+    /// the newest that is not of a pull request, which says nothing about the repository yet.
     ///
     /// # Errors
     /// As every read.
@@ -309,7 +310,7 @@ impl<C: Connection> Store<C> {
               'status', e.status, 'reason', e.reason, 'branch_name', e.branch_name, 'commit_sha', e.commit_sha,
               'completed_at', e.completed_at, 'duration_seconds', e.duration_seconds)
             FROM pipeline_executions AS e
-            WHERE e.pipeline_id = p.id AND (?2 IS NULL OR e.branch_name = ?2) ORDER BY e.id DESC LIMIT 1)
+            WHERE e.pipeline_id = p.id AND (e.branch_name = ?2 OR (?2 IS NULL AND e.trigger_event <> 'pull_request')) ORDER BY e.id DESC LIMIT 1)
           FROM pipeline_configurations AS p
           WHERE p.forge_repository = ?1 AND p.deleted_at IS NULL ORDER BY p.pipeline_name LIMIT 200";
         let rows = self.connection.query(sql, vec![forge_repository.into(), crate::optional(branch)]).await?;

@@ -119,6 +119,8 @@ impl<'a> World<'a> {
             inputs: std::collections::BTreeMap::new(),
             changed_paths: None,
             event_name: None,
+            base_branch: String::new(),
+            pull_request: 0,
         }
     }
 

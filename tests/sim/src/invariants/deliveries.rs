@@ -66,8 +66,9 @@ fn starts(spec: &PipelineSpec, what: &What) -> Option<(Started, String)> {
         What::Push { repository, branch, commit, .. } => {
             (repository, "push", (*branch).to_owned(), sha(*commit), format!("{branch} {commit}"))
         }
-        What::PullRequest { repository, number, commit, .. } => {
-            (repository, "pull_request", "main".to_owned(), sha(*commit), format!("{number} {commit}"))
+        What::PullRequest { repository, number, commit, is_fork } => {
+            let head = if *is_fork { "linus:feature" } else { "feature" };
+            (repository, "pull_request", head.to_owned(), sha(*commit), format!("{number} {commit}"))
         }
         What::Tag { repository, tag, .. } => {
             let number = tag.trim_start_matches('v').parse().unwrap_or(0);

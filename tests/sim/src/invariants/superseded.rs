@@ -1,4 +1,4 @@
-//! Where a newer execution of a group ends the older ones, no older one goes on for long.
+//! Where a newer execution of a group ends the older ones of its pull request, or of none, no older one goes on for long.
 //!
 //! Judged in fair weather alone: elsewhere the older one may be told late.
 
@@ -14,6 +14,7 @@ pub fn check(world: &World) -> Result<(), String> {
              FROM pipeline_executions AS n JOIN pipeline_configurations AS p ON p.id = n.pipeline_id
              JOIN pipeline_executions AS o ON o.concurrency_key = n.concurrency_key AND o.pipeline_id = n.pipeline_id
              WHERE p.pipeline_name = ?1 AND o.execution_number < n.execution_number AND o.status IN ('succeeded', 'failed')
+               AND iif(o.trigger_event = 'pull_request', o.branch_name, '') = iif(n.trigger_event = 'pull_request', n.branch_name, '')
                AND o.ending IS NULL AND unixepoch(o.completed_at) > unixepoch(n.created_at) + 10 LIMIT 1",
             [&spec.name],
         );
