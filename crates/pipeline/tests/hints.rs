@@ -8,57 +8,102 @@ use told::{check, check_job, check_step};
 #[test]
 fn a_member_of_another_system_says_what_to_write() {
     for (member, expected) in [
-        ("before_script: [x]", expect![[r#"
+        (
+            "before_script: [x]",
+            expect![[r#"
             1:54 /stages/0/jobs/0/before_script unknown_field: a job has no `before_script` (write it as the first of the `steps`)
-        "#]]),
-        ("rules: []", expect![[r#"
+        "#]],
+        ),
+        (
+            "rules: []",
+            expect![[r#"
             1:54 /stages/0/jobs/0/rules unknown_field: a job has no `rules` (write `if`)
-        "#]]),
-        ("extends: .x", expect![[r#"
+        "#]],
+        ),
+        (
+            "extends: .x",
+            expect![[r#"
             1:54 /stages/0/jobs/0/extends unknown_field: a job has no `extends` (anchor it in a member that begins with `x-`, and write `<<: *name`)
-        "#]]),
-        ("environment: production", expect![[r#"
+        "#]],
+        ),
+        (
+            "environment: production",
+            expect![[r#"
             1:54 /stages/0/jobs/0/environment not_supported_yet: `environment` is not supported yet in a job (name it in the stage's `deploy: { environment: … }`, or set `variables`)
-        "#]]),
-        ("imag: node", expect![[r#"
+        "#]],
+        ),
+        (
+            "imag: node",
+            expect![[r#"
             1:54 /stages/0/jobs/0/imag unknown_field: a job has no `imag` (did you mean `image`? It is not supported yet; choose a runner that has the tools by `runs_on` until then)
-        "#]]),
-        ("need: x", expect![[r#"
+        "#]],
+        ),
+        (
+            "need: x",
+            expect![[r#"
             1:54 /stages/0/jobs/0/need unknown_field: a job has no `need` (did you mean `needs`? It is not supported yet; jobs of one stage run side by side; put what has to wait into a stage with `depends_on`)
-        "#]]),
-        ("commands: [x]", expect![[r#"
+        "#]],
+        ),
+        (
+            "commands: [x]",
+            expect![[r#"
             1:54 /stages/0/jobs/0/commands unknown_field: a job has no `commands` (write `steps:`, each with a `run`)
-        "#]]),
-        ("displayName: x", expect![[r#"
+        "#]],
+        ),
+        (
+            "displayName: x",
+            expect![[r#"
             1:54 /stages/0/jobs/0/displayName unknown_field: a job has no `displayName` (write `name`)
-        "#]]),
-        ("env: [A=b]", expect![[r#"
+        "#]],
+        ),
+        (
+            "env: [A=b]",
+            expect![[r#"
             1:59 /stages/0/jobs/0/env wrong_type: `env` has to be a mapping, and this is a list (write `env: { NAME: value }`)
-        "#]]),
-        ("enabled: '${{ branch }}'", expect![[r#"
+        "#]],
+        ),
+        (
+            "enabled: '${{ branch }}'",
+            expect![[r#"
             1:63 /stages/0/jobs/0/enabled wrong_type: `enabled` has to be true or false (write it as `if`: nothing is filled in here)
-        "#]]),
-        ("checkout: '${{ branch }}'", expect![[r#"
+        "#]],
+        ),
+        (
+            "checkout: '${{ branch }}'",
+            expect![[r#"
             1:64 /stages/0/jobs/0/checkout wrong_type: `checkout` has to be true or false (nothing is filled in here; write `true` or `false`)
-        "#]]),
-        ("matrix: { cfg: [{ os: linux }] }", expect![[r#"
+        "#]],
+        ),
+        (
+            "matrix: { cfg: [{ os: linux }] }",
+            expect![[r#"
             1:70 /stages/0/jobs/0/matrix/cfg/0 wrong_type: each of `cfg` has to be a text, and this is a mapping (values that belong together are written as `include: [{ os: linux, node: 18 }]`)
-        "#]]),
+        "#]],
+        ),
     ] {
         check_job(member, expected);
     }
     for (member, expected) in [
-        ("run: x, label: y", expect![[r#"
+        (
+            "run: x, label: y",
+            expect![[r#"
             1:57 /stages/0/jobs/0/steps/0/label unknown_field: a step has no `label` (write `name`)
-        "#]]),
-        ("task: Npm@1, key: z", expect![[r#"
+        "#]],
+        ),
+        (
+            "task: Npm@1, key: z",
+            expect![[r#"
             1:47 /stages/0/jobs/0/steps/0 missing_field: a step needs `run` (write `run: …`; it is given to `sh -e -c`)
             1:49 /stages/0/jobs/0/steps/0/task unknown_field: a step has no `task` (write what it does as `run`)
             1:62 /stages/0/jobs/0/steps/0/key unknown_field: a step has no `key` (write `id`)
-        "#]]),
-        ("run: x, ignore_errors: true", expect![[r#"
+        "#]],
+        ),
+        (
+            "run: x, ignore_errors: true",
+            expect![[r#"
             1:57 /stages/0/jobs/0/steps/0/ignore_errors unknown_field: a step has no `ignore_errors` (write `continue_on_error`)
-        "#]]),
+        "#]],
+        ),
     ] {
         check_step(member, expected);
     }
@@ -94,18 +139,30 @@ build-job: { stage: build, script: [make] }
 #[test]
 fn a_character_that_no_name_can_have_is_shown_with_its_number() {
     for (name, expected) in [
-        ("a — b", expect![[r#"
+        (
+            "a — b",
+            expect![[r#"
             1:18 /stages/0/name bad_name: a stage's name can't hold `—` (U+2014) (use letters, digits, blanks and `_ - . / : ( ) + , & # @`)
-        "#]]),
-        ("a\u{200b}b", expect![[r#"
+        "#]],
+        ),
+        (
+            "a\u{200b}b",
+            expect![[r#"
             1:18 /stages/0/name bad_name: a stage's name can't hold U+200B (use letters, digits, blanks and `_ - . / : ( ) + , & # @`)
-        "#]]),
-        ("\"a\\u00a0b\"", expect![[r#"
+        "#]],
+        ),
+        (
+            "\"a\\u00a0b\"",
+            expect![[r#"
             1:18 /stages/0/name bad_name: a stage's name can't hold U+00A0 (use letters, digits, blanks and `_ - . / : ( ) + , & # @`)
-        "#]]),
-        ("'a|b'", expect![[r#"
+        "#]],
+        ),
+        (
+            "'a|b'",
+            expect![[r#"
             1:18 /stages/0/name bad_name: a stage's name can't hold `|` (use letters, digits, blanks and `_ - . / : ( ) + , & # @`)
-        "#]]),
+        "#]],
+        ),
     ] {
         check(&format!("stages: [{{ name: {name}, jobs: [{{ name: b, steps: [x] }}] }}]"), expected);
     }
@@ -123,31 +180,55 @@ fn check_cron(schedule: &str, expected: Expect) {
 #[test]
 fn a_schedule_that_is_nearly_right_says_what_was_meant() {
     for (schedule, expected) in [
-        ("cron: TZ=Europe/Berlin 0 3 * * *", expect![[r#"
+        (
+            "cron: TZ=Europe/Berlin 0 3 * * *",
+            expect![[r#"
             1:26 /on/schedule/0/cron bad_cron: a cron expression has five fields (minute, hour, day of the month, month, day of the week), and this has 6 (write `cron: "0 3 * * *"` and `timezone: Europe/Berlin`)
-        "#]]),
-        ("cron: '*/90 * * * *'", expect![[r#"
+        "#]],
+        ),
+        (
+            "cron: '*/90 * * * *'",
+            expect![[r#"
             1:26 /on/schedule/0/cron bad_cron: `*/90` is once only, at 0: the minute of a cron expression is from 0 to 59 (what is to happen more seldom is said by the next field, as in `0 */2 * * *`)
-        "#]]),
-        ("cron: '*/0 * * * *'", expect![[r#"
+        "#]],
+        ),
+        (
+            "cron: '*/0 * * * *'",
+            expect![[r#"
             1:26 /on/schedule/0/cron bad_cron: `*/0` is no minute of a cron expression, which is from 0 to 59 (a step is at least 1)
-        "#]]),
-        ("cron: '61 25 * * *'", expect![[r#"
+        "#]],
+        ),
+        (
+            "cron: '61 25 * * *'",
+            expect![[r#"
             1:26 /on/schedule/0/cron bad_cron: `61` is no minute of a cron expression, which is from 0 to 59 (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
             1:26 /on/schedule/0/cron bad_cron: `25` is no hour of a cron expression, which is from 0 to 23 (write it like `30 3 * * 1-5`: at half past three, Monday to Friday)
-        "#]]),
-        ("cron: 0 3 * * Monday", expect![[r#"
+        "#]],
+        ),
+        (
+            "cron: 0 3 * * Monday",
+            expect![[r#"
             1:26 /on/schedule/0/cron bad_cron: `Monday` is no day of the week of a cron expression, which is from 0 to 7 (did you mean `mon`? Months and days have three letters)
-        "#]]),
-        ("cron: 0 3 1 January-mar *", expect![[r#"
+        "#]],
+        ),
+        (
+            "cron: 0 3 1 January-mar *",
+            expect![[r#"
             1:26 /on/schedule/0/cron bad_cron: `January-mar` is no month of a cron expression, which is from 1 to 12 (did you mean `jan-mar`? Months and days have three letters)
-        "#]]),
-        ("cron: 0 3 * * 1, timezone: Europe/Berlln", expect![[r#"
+        "#]],
+        ),
+        (
+            "cron: 0 3 * * 1, timezone: Europe/Berlln",
+            expect![[r#"
             1:47 /on/schedule/0/timezone unknown_time_zone: there is no time zone `Europe/Berlln` (did you mean `Europe/Berlin`?)
-        "#]]),
-        ("cron: 0 3 * * 1, branch: 'release/*'", expect![[r#"
+        "#]],
+        ),
+        (
+            "cron: 0 3 * * 1, branch: 'release/*'",
+            expect![[r#"
             1:45 /on/schedule/0/branch bad_value: `branch` is one branch, and no pattern (write a schedule for each branch)
-        "#]]),
+        "#]],
+        ),
         ("cron: '*/60 */24 * * *'", expect![""]),
     ] {
         check_cron(schedule, expected);
@@ -164,12 +245,18 @@ fn a_schedule_that_is_nearly_right_says_what_was_meant() {
 #[test]
 fn what_has_no_effect_is_told() {
     for (member, expected) in [
-        ("retry: { max: 2, on: [] }", expect![[r#"
+        (
+            "retry: { max: 2, on: [] }",
+            expect![[r#"
             1:75 /stages/0/jobs/0/retry/on missing_field: `on` holds no cause, so that nothing is tried again (leave it out for every cause)
-        "#]]),
-        ("timeout: 1h, steps: [{ run: x, timeout: 3h }, { run: x, timeout: 1h }]", expect![[r#"
+        "#]],
+        ),
+        (
+            "timeout: 1h, steps: [{ run: x, timeout: 3h }, { run: x, timeout: 1h }]",
+            expect![[r#"
             1:79 /stages/0/jobs/0/steps/0/timeout warning redundant: the job's own time is over before, after 1h (give the job a longer `timeout`)
-        "#]]),
+        "#]],
+        ),
     ] {
         let member = member.to_owned();
         if member.contains("steps:") {
@@ -179,9 +266,12 @@ fn what_has_no_effect_is_told() {
         }
     }
     for (step, expected) in [
-        ("run: \"#!/usr/bin/env python3\\nprint(1)\"", expect![[r#"
+        (
+            "run: \"#!/usr/bin/env python3\\nprint(1)\"",
+            expect![[r#"
             1:54 /stages/0/jobs/0/steps/0/run warning redundant: `#!/usr/bin/env python3` is a comment here: a `run` is given to `sh` (write `script` instead of `run`)
-        "#]]),
+        "#]],
+        ),
         ("run: \"#!/bin/bash\\nx\", shell: bash", expect![""]),
         ("run: \"#!/bin/sh\\nx\"", expect![""]),
     ] {
@@ -204,24 +294,42 @@ stages:
         expect![""],
     );
     for (member, expected) in [
-        ("retry: '0x1'", expect![[r#"
+        (
+            "retry: '0x1'",
+            expect![[r#"
             1:61 /stages/0/jobs/0/retry wrong_type: `retry` has to be a whole number from 0 to 5, and this is a text
-        "#]]),
-        ("retry: 1.5", expect![[r#"
+        "#]],
+        ),
+        (
+            "retry: 1.5",
+            expect![[r#"
             1:61 /stages/0/jobs/0/retry wrong_type: `retry` has to be a whole number from 0 to 5, and this is `1.5`
-        "#]]),
-        ("retry: .inf", expect![[r#"
+        "#]],
+        ),
+        (
+            "retry: .inf",
+            expect![[r#"
             1:61 /stages/0/jobs/0/retry wrong_type: `retry` has to be a whole number from 0 to 5, and this is `.inf`
-        "#]]),
-        ("retry: [2]", expect![[r#"
+        "#]],
+        ),
+        (
+            "retry: [2]",
+            expect![[r#"
             1:61 /stages/0/jobs/0/retry wrong_type: `retry` has to be a mapping, and this is a list (known are max, delay, backoff, on)
-        "#]]),
-        ("priority: high", expect![[r#"
+        "#]],
+        ),
+        (
+            "priority: high",
+            expect![[r#"
             1:64 /stages/0/jobs/0/priority wrong_type: `priority` has to be a whole number from -100 to 100, and this is `high`
-        "#]]),
-        ("retry: ~, priority: -0x5", expect![[r#"
+        "#]],
+        ),
+        (
+            "retry: ~, priority: -0x5",
+            expect![[r#"
             1:74 /stages/0/jobs/0/priority wrong_type: `priority` has to be a whole number from -100 to 100, and this is `-0x5`
-        "#]]),
+        "#]],
+        ),
     ] {
         check_job(member, expected);
     }
@@ -235,13 +343,19 @@ fn what_nothing_uses_is_told_beside_mistakes_that_hide_no_use() {
              stages: [{{ name: a, jobs: [{{ name: b, variables: {{ AROUND: x }}, timeout: {timeout}, steps: [{step}] }}] }}]"
         )
     };
-    check(&file("5", "make"), expect![[r#"
+    check(
+        &file("5", "make"),
+        expect![[r#"
         1:14 /variables/IDLE warning unused: nothing in the file uses the variable `IDLE` (leave it, if a program that the steps start reads it)
         2:52 /stages/0/jobs/0/variables/AROUND warning unused: nothing in the file uses the variable `AROUND` (leave it, if a program that the steps start reads it)
         2:74 /stages/0/jobs/0/timeout bad_duration: `timeout` is no length of time: `5` (say of what: `5s` or `5m`)
-    "#]]);
-    check(&file("1h", "{ run: make, scirpt: x }"), expect![[r#"
+    "#]],
+    );
+    check(
+        &file("1h", "{ run: make, scirpt: x }"),
+        expect![[r#"
         2:99 /stages/0/jobs/0/steps/0/scirpt unknown_field: a step has no `scirpt` (did you mean `script`? Known are run, script, uses, with, shell, id, type, name, if, variables, env, working_directory, timeout, continue_on_error, enabled)
-    "#]]);
+    "#]],
+    );
     check(&file("1h", "make, { uses: ./act }"), expect![""]);
 }
