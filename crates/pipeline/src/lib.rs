@@ -27,8 +27,8 @@
 //! Branch names, tags, commit messages and authors are written by whoever can push or open a pull request. Text that
 //! is pasted into a script becomes part of the script, so `run` refuses them, and variables too, since a variable may
 //! hold any of them; all of these are in the step's environment (`"$PENSTOCK_BRANCH"`, `"$NAME"`), where the shell
-//! treats them as data. What is left for `run` can hold no shell syntax that its author did not write: `number`, `event`,
-//! `commit`, values of the matrix, and inputs of a closed type.
+//! treats them as data. What is left for `run` can hold no shell syntax that its author did not write: `number`,
+//! `pull_request`, `event`, `commit`, values of the matrix, and inputs of a closed type.
 
 mod address;
 mod configuration;

@@ -686,3 +686,38 @@ fn an_expression_may_ask_for_the_name_of_the_event() {
         "stages: [{ name: a, jobs: [{ name: b, steps: [{ run: x, if: 'event_name == \"deploy\"' }] }] }]";
     assert!(!planned(text, &run(TriggerEvent::Webhook)).stages[0].jobs[0].steps[0].skipped);
 }
+
+#[test]
+fn a_pull_request_is_known_by_the_branch_that_it_comes_from() {
+    let file = r#"
+stages:
+  - name: a
+    jobs:
+      - name: b
+        variables: { FROM: "${{ branch }} to ${{ base_branch }}" }
+        steps:
+          - { run: 'x $FROM ${{ pull_request }}', if: branch == "main" }
+          - { run: x, if: base_branch == "main" && pull_request == 7 }
+          - { run: x, if: pull_request > 0 }
+"#;
+    let planned = |context: &RunContext| {
+        let job =
+            plan(&definition(file), context).expect("it can be planned").stages.remove(0).jobs.remove(0);
+        let skipped: Vec<bool> = job.steps.iter().map(|step| step.skipped).collect();
+        (job.variables["FROM"].clone(), job.steps[0].run.clone(), skipped)
+    };
+    let request = RunContext {
+        branch: "ada:main".to_owned(),
+        base_branch: "main".to_owned(),
+        pull_request: 7,
+        ..run(TriggerEvent::PullRequest)
+    };
+    assert_eq!(
+        planned(&request),
+        ("ada:main to main".to_owned(), "x $FROM 7".to_owned(), vec![true, false, false])
+    );
+    let push = RunContext { branch: "main".to_owned(), ..run(TriggerEvent::Push) };
+    assert_eq!(planned(&push), ("main to ".to_owned(), "x $FROM 0".to_owned(), vec![false, true, true]));
+    let stored = serde_json::to_string(&push).expect("it is JSON");
+    assert!(!stored.contains("pull_request") && !stored.contains("base_branch"), "{stored}");
+}

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use penstock_domain::RetryCause;
-
 use super::read::{At, Fields, Path, Reader, Shape};
 use super::resources::resources;
+use super::retry::retry;
 use super::scope::Scope;
 use super::text::{condition, template, variables};
 use super::usage::Level;
@@ -17,12 +16,9 @@ use crate::duration::write_ms;
 use crate::expression::StepFact;
 use crate::expression::names::{MatrixOffer, Site};
 use crate::limits::{
-    DEFAULT_JOB_TIMEOUT_MS, MAX_BACKOFF, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS, MAX_OUTPUTS,
-    MAX_PRIORITY, MAX_RETRIES, MAX_RETRY_DELAY_MS, MAX_STEPS,
+    DEFAULT_JOB_TIMEOUT_MS, MAX_LABEL_CHARS, MAX_LABELS, MAX_NAME_CHARS, MAX_OUTPUTS, MAX_PRIORITY, MAX_STEPS,
 };
 use crate::matrix::{axes, fill, names, values, variable_name};
-use crate::retry::RetryPolicy;
-use crate::suggest::nearest;
 use crate::template::has_expressions;
 use crate::tree::{Span, shown};
 
@@ -106,13 +102,6 @@ pub(crate) const SHAPE: Shape = Shape {
         ("parallelism", "write `matrix`"),
         ("soft_fail", "write `continue_on_error`"),
     ],
-};
-
-pub(crate) const RETRY: Shape = Shape {
-    what: "`retry`",
-    fields: &["max", "delay", "backoff", "on"],
-    later: &[],
-    instead: &[("when", "write `on`"), ("max_retries", "write `max`"), ("backoff_factor", "write `backoff`")],
 };
 
 /// The jobs of a stage, or those that a running step adds to it.
@@ -339,54 +328,6 @@ fn is_label(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.len() <= MAX_LABEL_CHARS
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
-}
-
-fn retry(reader: &mut Reader<'_>, at: At<'_>) -> RetryPolicy {
-    let mut policy = RetryPolicy::default();
-    if at.scalar().is_some() {
-        policy.max = reader.count(&at, "`retry`", 0, MAX_RETRIES).unwrap_or(0);
-        return policy;
-    }
-    let Some(fields) = Fields::open(reader, at, &RETRY) else { return policy };
-    let max = fields.need(reader, "max", &RETRY, "write `max: 2`, or `retry: 2` alone");
-    policy.max = max.and_then(|at| reader.count(&at, "`max`", 0, MAX_RETRIES)).unwrap_or(0);
-    if let Some(at) = fields.get("delay") {
-        policy.delay_ms =
-            reader.duration_ms(&at, "`delay`", 0, MAX_RETRY_DELAY_MS).unwrap_or(policy.delay_ms);
-    }
-    if let Some(at) = fields.get("backoff") {
-        policy.backoff = reader.factor(&at, "`backoff`", MAX_BACKOFF).unwrap_or(policy.backoff);
-    }
-    if let Some(at) = fields.get("on") {
-        policy.on = causes(reader, at);
-        if matches!(&at.node.value, crate::tree::Value::List(items) if items.is_empty()) {
-            reader
-                .error(&at, code::MISSING_FIELD, "`on` holds no cause, so that nothing is tried again")
-                .hint("leave it out for every cause");
-        }
-    }
-    policy
-}
-
-fn causes(reader: &mut Reader<'_>, at: At<'_>) -> Vec<RetryCause> {
-    let known = || RetryCause::ALL.iter().map(|cause| cause.as_str());
-    let mut causes = vec![];
-    for (at, word) in reader.words(&at, "`on`", RetryCause::ALL.len(), "write a list such as `[runner_lost]`")
-    {
-        match word.parse::<RetryCause>() {
-            Ok(cause) if causes.contains(&cause) => {}
-            Ok(cause) => causes.push(cause),
-            Err(_) => {
-                let hint = match nearest(word, known()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known are {}", known().collect::<Vec<_>>().join(", ")),
-                };
-                let message = format!("`{}` is no cause of a retry", shown(word));
-                reader.error(&at, code::UNKNOWN_VALUE, message).hint(hint);
-            }
-        }
-    }
-    causes
 }
 
 /// Jobs of one stage have names of their own, and outputs, too: written out, as the plan has them.

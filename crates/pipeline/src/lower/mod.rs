@@ -14,13 +14,16 @@ mod reach;
 mod read;
 mod report;
 mod resources;
+mod retry;
 mod schedule;
 mod scope;
+mod shape;
 mod stage;
 mod step;
 mod text;
 mod then;
 mod usage;
+mod value;
 
 use std::collections::BTreeMap;
 
@@ -45,12 +48,13 @@ pub(crate) mod tables {
     pub(crate) use super::deploy::{HEALTH, SHAPE as DEPLOY, STRATEGIES};
     pub(crate) use super::gate::{ASKED, GATE, METRICS, METRICS_OF, OPERATORS, TYPES as GATE_TYPES};
     pub(crate) use super::input::{SHAPE as INPUT, TYPES as INPUT_TYPES};
-    pub(crate) use super::job::{RETRY, SHAPE as JOB};
+    pub(crate) use super::job::SHAPE as JOB;
     pub(crate) use super::matrix::SETTINGS;
     pub(crate) use super::on::{MANUAL, ON, PULL_REQUEST, PULL_REQUEST_TYPES, PUSH, WEBHOOK};
     pub(crate) use super::read::{NAME_SIGNS, OWN_PREFIX, Shape, Words};
     pub(crate) use super::report::{SHAPE as REPORTS, TEST_TYPES};
     pub(crate) use super::resources::{SHAPE as RESOURCES, UNITS as SIZES};
+    pub(crate) use super::retry::SHAPE as RETRY;
     pub(crate) use super::schedule::SHAPE as SCHEDULE;
     pub(crate) use super::stage::SHAPE as STAGE;
     pub(crate) use super::step::{ACTIONS, SHAPE as STEP, SHELLS, TYPES as STEP_TYPES};

@@ -1,14 +1,15 @@
-//! The small pieces that lowering is made of: a place in the tree, a mapping's fields, a value of a kind.
+//! The small pieces that lowering is made of: a place in the tree, a mapping's fields, a text, a word, a name.
 //!
 //! Every reader gives the value, or says what is wrong and gives None; the caller goes on with the rest either way.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::shape::looks_like_a_job;
+pub(crate) use super::shape::{Shape, Words};
 use super::usage::Usage;
 use crate::diagnostic::{Diagnostics, Hint, code};
-use crate::duration::{parse_ms, write_ms};
-use crate::limits::{MAX_EXPRESSIONS_WRITTEN_OUT, MAX_NAME_CHARS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS};
+use crate::limits::{MAX_EXPRESSIONS_WRITTEN_OUT, MAX_NAME_CHARS};
 use crate::suggest::nearest;
 use crate::tree::{Key, Node, Scalar, Span, Value, shown, write_segment};
 
@@ -51,64 +52,6 @@ pub(crate) const OWN_PREFIX: &str = "x-";
 pub(super) struct At<'t> {
     pub node: &'t Node,
     pub path: Path<'t>,
-}
-
-/// What a mapping may hold.
-pub(crate) struct Shape {
-    /// Such as `a job`.
-    pub what: &'static str,
-    pub fields: &'static [&'static str],
-    /// Known by name, not there yet, with what to do instead.
-    pub later: &'static [(&'static str, &'static str)],
-    /// Written so elsewhere, with what to write here.
-    pub instead: &'static [(&'static str, &'static str)],
-}
-
-/// A mapping with commands in it.
-fn looks_like_a_job(node: &Node) -> bool {
-    let tells = |key: &Key| matches!(key.text.as_str(), "script" | "stage" | "steps" | "run" | "commands");
-    matches!(&node.value, Value::Map(entries) if entries.iter().any(|(key, _)| tells(key)))
-}
-
-impl Shape {
-    /// Whether something is said of a member of that name.
-    fn names(&self, name: &str) -> bool {
-        self.later.iter().chain(self.instead).any(|(other, _)| *other == name)
-    }
-
-    /// What to do about a member of a name that there is not.
-    fn instead_of(&self, name: &str) -> String {
-        let Self { fields, later, instead, .. } = self;
-        if let Some((_, instead)) = instead.iter().find(|(other, _)| *other == name) {
-            return (*instead).to_owned();
-        }
-        if let Some(own) = name.strip_prefix('.') {
-            return format!("a member of your own begins with `{OWN_PREFIX}`: `{OWN_PREFIX}{}`", shown(own));
-        }
-        let known = fields.join(", ");
-        let others = || later.iter().chain(*instead);
-        let names = fields.iter().copied().chain(others().map(|(other, _)| *other));
-        let Some(near) = nearest(name, names) else { return format!("known are {known}") };
-        match others().find(|(other, _)| *other == near) {
-            _ if fields.contains(&near) => format!("did you mean `{near}`? Known are {known}"),
-            Some((_, instead)) if later.iter().any(|(other, _)| *other == near) => {
-                format!("did you mean `{near}`? It is not supported yet; {instead}")
-            }
-            Some((_, instead)) => (*instead).to_owned(),
-            None => format!("known are {known}"),
-        }
-    }
-}
-
-/// What a value may be: one of a closed list.
-pub(crate) struct Words {
-    /// Such as `` `strategy` ``.
-    pub what: &'static str,
-    pub known: &'static [&'static str],
-    /// Known by name, not there yet.
-    pub later: &'static [&'static str],
-    /// What to do instead of those.
-    pub until_then: &'static str,
 }
 
 /// A mapping whose keys have been looked at.
@@ -350,91 +293,6 @@ impl Reader<'_> {
             None => format!("known are {}", known.join(", ")),
         };
         self.error(at, code::UNKNOWN_VALUE, format!("{what} can't be `{}`", shown(word))).hint(hint);
-        None
-    }
-
-    pub fn flag(&mut self, at: &At<'_>, what: &str) -> Option<bool> {
-        let flag = at.scalar().and_then(Scalar::flag);
-        if flag.is_none() {
-            let is_filled_in =
-                at.scalar().is_some_and(|scalar| crate::template::has_expressions(&scalar.text));
-            let hint = match (is_filled_in, what) {
-                (true, "`enabled`") => "write it as `if`: nothing is filled in here",
-                (true, _) => "nothing is filled in here; write `true` or `false`",
-                (false, _) => "write `true` or `false`, without quotes",
-            };
-            self.error(at, code::WRONG_TYPE, format!("{what} has to be true or false")).hint(hint);
-        }
-        flag
-    }
-
-    pub fn count(&mut self, at: &At<'_>, what: &str, min: u32, max: u32) -> Option<u32> {
-        let n = self.whole(at, what, i64::from(min), i64::from(max))?;
-        u32::try_from(n).ok()
-    }
-
-    /// A whole number that may be negative.
-    pub fn integer(&mut self, at: &At<'_>, what: &str, min: i32, max: i32) -> Option<i32> {
-        let n = self.whole(at, what, i64::from(min), i64::from(max))?;
-        i32::try_from(n).ok()
-    }
-
-    fn whole(&mut self, at: &At<'_>, what: &str, min: i64, max: i64) -> Option<i64> {
-        match at.scalar().and_then(Scalar::whole) {
-            Some(n) if (min..=max).contains(&n) => return Some(n),
-            Some(n) => {
-                let message = format!("{what} has to be from {min} to {max}, and this is {n}");
-                self.error(at, code::OUT_OF_RANGE, message).done();
-            }
-            None => self.wrong_type(at, what, &format!("a whole number from {min} to {max}")).done(),
-        }
-        None
-    }
-
-    pub fn factor(&mut self, at: &At<'_>, what: &str, max: f64) -> Option<f64> {
-        self.number(at, what, 1.0, max)
-    }
-
-    pub fn number(&mut self, at: &At<'_>, what: &str, min: f64, max: f64) -> Option<f64> {
-        match at.scalar().and_then(Scalar::number) {
-            Some(n) if (min..=max).contains(&n) => return Some(n),
-            Some(_) => {
-                self.error(at, code::OUT_OF_RANGE, format!("{what} has to be from {min} to {max}")).done();
-            }
-            None => {
-                let percent = at.scalar().is_some_and(|scalar| scalar.text.ends_with('%'));
-                let hint = percent.then(|| "leave the `%` out".to_owned());
-                self.wrong_type(at, what, &format!("a number from {min} to {max}")).hint_if_any(hint);
-            }
-        }
-        None
-    }
-
-    pub fn timeout_ms(&mut self, at: Option<At<'_>>) -> Option<i64> {
-        self.duration_ms(&at?, "`timeout`", MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)
-    }
-
-    pub fn duration_ms(&mut self, at: &At<'_>, what: &str, min: i64, max: i64) -> Option<i64> {
-        let text = self.literal(at, what)?;
-        let Some(ms) = parse_ms(text) else {
-            let hint = match text.parse::<u32>() {
-                Ok(n) => format!("say of what: `{n}s` or `{n}m`"),
-                Err(_) => "write it like `90s`, `5m`, `2h` or `1h30m`".to_owned(),
-            };
-            self.error(at, code::BAD_DURATION, format!("{what} is no length of time: `{}`", shown(text)))
-                .hint(hint);
-            return None;
-        };
-        if (min..=max).contains(&ms) {
-            return Some(ms);
-        }
-        let message = format!(
-            "{what} has to be from {} to {}, and this is {}",
-            write_ms(min),
-            write_ms(max),
-            write_ms(ms)
-        );
-        self.error(at, code::OUT_OF_RANGE, message).done();
         None
     }
 

@@ -90,3 +90,42 @@ pub fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 pub fn late(pairs: &[(&str, &str)]) -> Vec<Late> {
     pairs.iter().map(|(name, text)| Late { name: (*name).to_owned(), text: (*text).to_owned() }).collect()
 }
+
+/// `condition` is that of a stage which waits for `unit-tests`, whose job hands on `test-result`.
+pub fn check_if(condition: &str, expected: Expect) {
+    check(
+        &format!(
+            r#"
+on: {{ push: , manual: {{ inputs: {{ dry: {{ type: boolean }}, level: {{ type: number }}, where: {{ options: [a, b] }} }} }} }}
+variables: {{ DEBUG: "true" }}
+stages:
+  - {{ name: unit-tests, jobs: [{{ name: j, outputs: [test-result], steps: ['x $DEBUG $where $dry $level'] }}] }}
+  - name: after
+    depends_on: unit-tests
+    variables: {{ R: "${{{{ stages['unit-tests'].outputs['test-result'] }}}}" }}
+    if: '{condition}'
+    jobs: [{{ name: j, steps: ['x $R'] }}]
+"#
+        ),
+        expected,
+    );
+}
+
+/// `condition` is that of a step of a job with a matrix.
+pub fn check_step_if(condition: &str, expected: Expect) {
+    check(
+        &format!(
+            r#"
+stages:
+  - name: a
+    jobs:
+      - name: b
+        matrix: {{ node-version: [18, 20], os: [linux, mac], include: [{{ os: mac, extra: x }}] }}
+        steps:
+          - {{ id: run-tests, run: make }}
+          - {{ run: make, if: '{condition}' }}
+"#
+        ),
+        expected,
+    );
+}
