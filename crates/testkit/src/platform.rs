@@ -5,9 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -47,6 +48,7 @@ pub struct TestPlatform {
     pub database: Rc<Database>,
     now_ms: Rc<Cell<i64>>,
     drawn: Rc<Cell<u64>>,
+    sleeps_on: Rc<Cell<bool>>,
     variables: Rc<RefCell<BTreeMap<String, String>>>,
     kept: Rc<RefCell<BTreeMap<String, Vec<u8>>>>,
     answers: Rc<RefCell<VecDeque<Scripted>>>,
@@ -63,6 +65,7 @@ impl TestPlatform {
             now_ms: Rc::new(Cell::new(1_700_000_000_000)),
             drawn: Rc::default(),
             variables: Rc::default(),
+            sleeps_on: Rc::default(),
             kept: Rc::default(),
             answers: Rc::default(),
             sent: Rc::default(),
@@ -87,6 +90,11 @@ impl TestPlatform {
     }
 
     pub fn fail_next(&self, error: SendError) {
+    /// From now on time passes only where the test lets it: who sleeps goes on when it is polled after that.
+    pub fn let_sleepers_wait(&self) {
+        self.sleeps_on.set(true);
+    }
+
         self.answers.borrow_mut().push_back(Err(error));
     }
 
@@ -177,7 +185,12 @@ impl Background for TestPlatform {
 
     /// Takes no time but on the clock.
     async fn sleep(&self, ms: u64) {
-        self.pass(i64::try_from(ms).unwrap_or(i64::MAX));
+        let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+        if !self.sleeps_on.get() {
+            return self.pass(ms);
+        }
+        let until = self.now().plus_ms(ms);
+        poll_fn(|_| if self.now() >= until { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 
