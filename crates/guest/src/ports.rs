@@ -8,6 +8,8 @@ use penstock_engine::Moment;
 use penstock_store::{Connection, Store, StoreError};
 use thiserror::Error;
 
+use crate::internal::NO_REQUEST_ID;
+
 pub trait Clock {
     fn now(&self) -> Timestamp;
 }
@@ -45,6 +47,11 @@ pub trait Outbound {
     /// Sends, and reads the whole answer, of at most `max_bytes`, within `timeout_ms`.
     async fn send(
         &self,
+    /// The id of the request that is answered: calls to other components bear it, and what is logged for it.
+    fn request_id(&self) -> &str {
+        NO_REQUEST_ID
+    }
+
         request: http::Request<Bytes>,
         timeout_ms: u64,
         max_bytes: usize,
