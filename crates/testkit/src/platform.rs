@@ -48,8 +48,8 @@ pub struct TestPlatform {
     pub database: Rc<Database>,
     request_id: Rc<str>,
     now_ms: Rc<Cell<i64>>,
-    drawn: Rc<Cell<u64>>,
     sleeps_on: Rc<Cell<bool>>,
+    drawn: Rc<Cell<u64>>,
     variables: Rc<RefCell<BTreeMap<String, String>>>,
     kept: Rc<RefCell<BTreeMap<String, Vec<u8>>>>,
     answers: Rc<RefCell<VecDeque<Scripted>>>,
@@ -65,9 +65,9 @@ impl TestPlatform {
             database: Rc::new(database),
             request_id: NO_REQUEST_ID.into(),
             now_ms: Rc::new(Cell::new(1_700_000_000_000)),
+            sleeps_on: Rc::default(),
             drawn: Rc::default(),
             variables: Rc::default(),
-            sleeps_on: Rc::default(),
             kept: Rc::default(),
             answers: Rc::default(),
             sent: Rc::default(),
@@ -90,19 +90,24 @@ impl TestPlatform {
         self.now_ms.set(self.now_ms.get() + ms);
     }
 
-    /// The answer to the next request that has none yet.
-    pub fn answer_next(&self, status: StatusCode, body: &Value) {
-        let mut answer = http::Response::new(Bytes::from(body.to_string()));
-        *answer.status_mut() = status;
-        self.answers.borrow_mut().push_back(Ok(answer));
-    }
-
-    pub fn fail_next(&self, error: SendError) {
     /// From now on time passes only where the test lets it: who sleeps goes on when it is polled after that.
     pub fn let_sleepers_wait(&self) {
         self.sleeps_on.set(true);
     }
 
+    /// The answer to the next request that has none yet.
+    pub fn answer_next(&self, status: StatusCode, body: &Value) {
+        let mut answer = http::Response::new(Bytes::from(body.to_string()));
+        *answer.status_mut() = status;
+        self.answer_next_with(answer);
+    }
+
+    /// As [`Self::answer_next`], with headers, and bytes that need not be JSON.
+    pub fn answer_next_with(&self, answer: http::Response<Bytes>) {
+        self.answers.borrow_mut().push_back(Ok(answer));
+    }
+
+    pub fn fail_next(&self, error: SendError) {
         self.answers.borrow_mut().push_back(Err(error));
     }
 
@@ -171,22 +176,26 @@ impl KeyValue for TestPlatform {
 }
 
 impl Outbound for TestPlatform {
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     /// Answers in the order of the script; beyond it, nobody is there.
     async fn send(
         &self,
         request: http::Request<Bytes>,
         _timeout_ms: u64,
-    fn request_id(&self) -> &str {
-        &self.request_id
-    }
-
-        _max_bytes: usize,
+        max_bytes: usize,
     ) -> Result<http::Response<Bytes>, SendError> {
         let (parts, body) = request.into_parts();
         let uri = parts.uri.to_string();
         let nobody = SendError::Unreachable(uri.clone(), "the test gave no answer".to_owned());
+        let too_large = SendError::TooLarge(uri.clone(), max_bytes);
         self.sent.borrow_mut().push(Sent { method: parts.method, uri, headers: parts.headers, body });
-        self.answers.borrow_mut().pop_front().unwrap_or(Err(nobody))
+        match self.answers.borrow_mut().pop_front().unwrap_or(Err(nobody)) {
+            Ok(answer) if answer.body().len() > max_bytes => Err(too_large),
+            answered => answered,
+        }
     }
 }
 
