@@ -8,10 +8,12 @@ mod auth;
 mod body;
 mod decide;
 mod failure;
+mod internal;
 mod log;
 mod ports;
 mod respond;
 mod router;
+mod room;
 mod scheduler;
 #[cfg(target_family = "wasm")]
 pub mod spin;
@@ -21,9 +23,12 @@ mod tokens;
 
 pub use answer_once::answer_once;
 pub use auth::{Actor, bearer, require_bearer, require_role, same_secret, token_hash};
-pub use body::{Body, BodyError, Request, join, read_bytes, read_bytes_at_once, read_json, split};
+pub use body::{
+    Body, BodyError, Request, announced_bytes, join, read_bytes, read_bytes_at_once, read_json, split,
+};
 pub use decide::{Decided, commit_event};
 pub use failure::{Answer, Failure};
+pub use internal::{NO_REQUEST_ID, REQUEST_ID, internal_post};
 #[cfg(not(target_family = "wasm"))]
 pub use log::listen;
 pub use log::{Level, log};
@@ -33,8 +38,9 @@ pub use ports::{
 pub use respond::{Response, ResponseBody, empty, into_problem, json, success, text};
 pub use router::{Matched, Params, Query, Route, find, more};
 pub use scheduler::{ask_scheduler, post_to_scheduler, wake_scheduler};
+pub use room::{Room, Share};
 pub use stream::{Gone, Producer, Sink};
-pub use together::run_together;
+pub use together::{run_together, within};
 pub use tokens::{LeaseToken, lease_token, read_lease_token, runner_token};
 
 /// The most bytes of a body that no route asks more for.

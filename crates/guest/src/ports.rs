@@ -8,6 +8,8 @@ use penstock_engine::Moment;
 use penstock_store::{Connection, Store, StoreError};
 use thiserror::Error;
 
+use crate::internal::NO_REQUEST_ID;
+
 pub trait Clock {
     fn now(&self) -> Timestamp;
 }
@@ -38,6 +40,9 @@ pub enum SendError {
     /// It may have been received; the answer was lost, or took too long.
     #[error("no whole answer came from {0}: {1}")]
     NoAnswer(String, String),
+    /// It was received and answered, with more bytes than are read; so it will be the next time.
+    #[error("the answer of {0} is larger than {1} bytes")]
+    TooLarge(String, usize),
 }
 
 #[allow(async_fn_in_trait, reason = "as above")]
@@ -45,6 +50,11 @@ pub trait Outbound {
     /// Sends, and reads the whole answer, of at most `max_bytes`, within `timeout_ms`.
     async fn send(
         &self,
+    /// The id of the request that is answered: calls to other components bear it, and what is logged for it.
+    fn request_id(&self) -> &str {
+        NO_REQUEST_ID
+    }
+
         request: http::Request<Bytes>,
         timeout_ms: u64,
         max_bytes: usize,

@@ -5,16 +5,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::StatusCode;
 use penstock_domain::Timestamp;
 use penstock_guest::{
-    Answer, Background, Body, Clock, KeyValue, Outbound, Random, Request, ResponseBody, SendError, Sink,
-    Variables,
+    Answer, Background, Body, Clock, KeyValue, NO_REQUEST_ID, Outbound, Random, Request, ResponseBody,
+    SendError, Sink, Variables,
 };
 use penstock_store::{Store, StoreError, migrate};
 use serde_json::Value;
@@ -45,7 +46,9 @@ impl Sent {
 #[derive(Clone)]
 pub struct TestPlatform {
     pub database: Rc<Database>,
+    request_id: Rc<str>,
     now_ms: Rc<Cell<i64>>,
+    sleeps_on: Rc<Cell<bool>>,
     drawn: Rc<Cell<u64>>,
     variables: Rc<RefCell<BTreeMap<String, String>>>,
     kept: Rc<RefCell<BTreeMap<String, Vec<u8>>>>,
@@ -60,7 +63,9 @@ impl TestPlatform {
         now_or_never(migrate(&&database)).expect("the migrations run");
         Self {
             database: Rc::new(database),
+            request_id: NO_REQUEST_ID.into(),
             now_ms: Rc::new(Cell::new(1_700_000_000_000)),
+            sleeps_on: Rc::default(),
             drawn: Rc::default(),
             variables: Rc::default(),
             kept: Rc::default(),
@@ -75,14 +80,30 @@ impl TestPlatform {
         self.variables.borrow_mut().insert(name.to_owned(), value.to_owned());
     }
 
+    /// The same platform, as the request of this id sees it.
+    #[must_use]
+    pub fn of_request(&self, id: &str) -> Self {
+        Self { request_id: id.into(), ..self.clone() }
+    }
+
     pub fn pass(&self, ms: i64) {
         self.now_ms.set(self.now_ms.get() + ms);
+    }
+
+    /// From now on time passes only where the test lets it: who sleeps goes on when it is polled after that.
+    pub fn let_sleepers_wait(&self) {
+        self.sleeps_on.set(true);
     }
 
     /// The answer to the next request that has none yet.
     pub fn answer_next(&self, status: StatusCode, body: &Value) {
         let mut answer = http::Response::new(Bytes::from(body.to_string()));
         *answer.status_mut() = status;
+        self.answer_next_with(answer);
+    }
+
+    /// As [`Self::answer_next`], with headers, and bytes that need not be JSON.
+    pub fn answer_next_with(&self, answer: http::Response<Bytes>) {
         self.answers.borrow_mut().push_back(Ok(answer));
     }
 
@@ -155,18 +176,26 @@ impl KeyValue for TestPlatform {
 }
 
 impl Outbound for TestPlatform {
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     /// Answers in the order of the script; beyond it, nobody is there.
     async fn send(
         &self,
         request: http::Request<Bytes>,
         _timeout_ms: u64,
-        _max_bytes: usize,
+        max_bytes: usize,
     ) -> Result<http::Response<Bytes>, SendError> {
         let (parts, body) = request.into_parts();
         let uri = parts.uri.to_string();
         let nobody = SendError::Unreachable(uri.clone(), "the test gave no answer".to_owned());
+        let too_large = SendError::TooLarge(uri.clone(), max_bytes);
         self.sent.borrow_mut().push(Sent { method: parts.method, uri, headers: parts.headers, body });
-        self.answers.borrow_mut().pop_front().unwrap_or(Err(nobody))
+        match self.answers.borrow_mut().pop_front().unwrap_or(Err(nobody)) {
+            Ok(answer) if answer.body().len() > max_bytes => Err(too_large),
+            answered => answered,
+        }
     }
 }
 
@@ -177,7 +206,12 @@ impl Background for TestPlatform {
 
     /// Takes no time but on the clock.
     async fn sleep(&self, ms: u64) {
-        self.pass(i64::try_from(ms).unwrap_or(i64::MAX));
+        let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+        if !self.sleeps_on.get() {
+            return self.pass(ms);
+        }
+        let until = self.now().plus_ms(ms);
+        poll_fn(|_| if self.now() >= until { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 
