@@ -18,6 +18,10 @@ pub enum Outcome {
     },
     /// The repository lies elsewhere now: [`crate::RequestSpec::redirected`].
     Moved {
+    /// The token may not do this. No use before it has the right, or another takes its place.
+    Forbidden {
+        why: String,
+    },
         location: String,
     },
     RetryAfter {
