@@ -7,7 +7,7 @@ use penstock_forge::{CommitState, CommitStatus, Outcome};
 use penstock_guest::{Answer, Failure, Level, Platform, json, log};
 use penstock_store::{Claimed, Connection, Store};
 
-use crate::github;
+use crate::github::{self, TO_TELL};
 
 /// Taken at once: what is claimed must be told within the claim.
 const BATCH: u32 = 1;
@@ -15,7 +15,7 @@ const BATCH: u32 = 1;
 const MAX_ROUNDS: u32 = 1_000;
 /// No further one is begun after this.
 const WORK_MS: i64 = 15_000;
-/// A refused token may be replaced meanwhile.
+/// A refused token may be replaced meanwhile, or be given the right.
 const REFUSED_MS: i64 = 300_000;
 /// How long a claimed status is this request's own.
 /// Longer than a request and the one redirect that it may follow.
@@ -34,12 +34,11 @@ pub async fn send_due(platform: &impl Platform) -> Answer {
             break;
         }
         let due = store.claim_effects(&["forge_status"], now, now.plus_ms(CLAIM_MS), BATCH).await?;
-        if due.is_empty() {
+        let Some(claimed) = due.first() else { break };
+        let outcome = send(platform, &store, claimed).await?;
+        sent += 1;
+        if outcome.limited_seconds().is_some() {
             break;
-        }
-        for claimed in due {
-            send(platform, &store, &claimed).await?;
-            sent += 1;
         }
     }
     Ok(json(StatusCode::OK, &serde_json::json!({ "success": true, "sent": sent })))
@@ -49,28 +48,35 @@ async fn send<C: Connection>(
     platform: &impl Platform,
     store: &Store<C>,
     claimed: &Claimed,
-) -> Result<(), Failure> {
-    let EffectKind::ForgeStatus(status) = &claimed.effect else { return Ok(()) };
+) -> Result<Outcome, Failure> {
+    let EffectKind::ForgeStatus(status) = &claimed.effect else { return Ok(Outcome::Done) };
     let outcome = tell(platform, status, claimed.attempts).await;
     let now = platform.now();
+    let is_wanted = now.since_ms(claimed.created_at) < GIVE_UP_MS;
+    let why = github::why(&outcome);
+    let of = format!("the status of {}@{}", status.repository, status.commit_sha);
     match &outcome {
         Outcome::Done => store.finish_effect(claimed.id, "told", now).await?,
-        Outcome::RetryAfter { seconds, .. } if now.since_ms(claimed.created_at) < GIVE_UP_MS => {
+        Outcome::RetryAfter { seconds, .. } if is_wanted => {
             let due_at = now.plus_ms(i64::from(*seconds) * 1000);
-            store.postpone_effect(claimed.id, due_at, &github::why(&outcome)).await?;
+            match outcome.limited_seconds() {
+                // The others would be refused as well, and GitHub counts that.
+                Some(_) => store.postpone_statuses(&status.forge, claimed.id, due_at, &why).await?,
+                None => store.postpone_effect(claimed.id, due_at, &why).await?,
+            }
         }
-        Outcome::Unauthorized { .. } if now.since_ms(claimed.created_at) < GIVE_UP_MS => {
-            log(Level::Warn, "-", &github::why(&outcome));
-            store.postpone_effect(claimed.id, now.plus_ms(REFUSED_MS), &github::why(&outcome)).await?;
+        // GitHub also answers 404 where the token may not write.
+        Outcome::Unauthorized { .. } | Outcome::Forbidden { .. } | Outcome::NotFound if is_wanted => {
+            let why = format!("{why}; {TO_TELL}");
+            log(Level::Warn, platform.request_id(), &format!("{of} has to wait: {why}"));
+            store.postpone_effect(claimed.id, now.plus_ms(REFUSED_MS), &why).await?;
         }
-        other => {
-            let why = github::why(other);
-            let (repository, sha) = (&status.repository, &status.commit_sha);
-            log(Level::Warn, "-", &format!("the status of {repository}@{sha} was not told: {why}"));
+        _ => {
+            log(Level::Warn, platform.request_id(), &format!("{of} was not told: {why}"));
             store.finish_effect(claimed.id, &format!("failed: {why}"), now).await?;
         }
     }
-    Ok(())
+    Ok(outcome)
 }
 
 async fn tell(platform: &impl Platform, status: &ForgeStatus, attempt: u32) -> Outcome {
@@ -92,7 +98,7 @@ async fn tell(platform: &impl Platform, status: &ForgeStatus, attempt: u32) -> O
     let told = CommitStatus::new(state, &status.context, &status.description, Some(&target));
     let api_url = github::api_url(platform).await;
     match status_request(&api_url, &status.repository, &status.commit_sha, &told) {
-        Ok(request) => github::send(platform, &request, attempt).await.0,
+        Ok(request) => github::send(platform, &request, attempt).await.outcome,
         Err(error) => Outcome::Permanent { why: error.to_string() },
     }
 }

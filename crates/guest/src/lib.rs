@@ -12,8 +12,8 @@ mod internal;
 mod log;
 mod ports;
 mod respond;
-mod router;
 mod room;
+mod router;
 mod scheduler;
 #[cfg(target_family = "wasm")]
 pub mod spin;
@@ -36,9 +36,9 @@ pub use ports::{
     Background, Clock, Database, KeyValue, Outbound, Platform, Random, SendError, Variables, moment,
 };
 pub use respond::{Response, ResponseBody, empty, into_problem, json, success, text};
+pub use room::{Room, Share};
 pub use router::{Matched, Params, Query, Route, find, more};
 pub use scheduler::{ask_scheduler, post_to_scheduler, wake_scheduler};
-pub use room::{Room, Share};
 pub use stream::{Gone, Producer, Sink};
 pub use together::{run_together, within};
 pub use tokens::{LeaseToken, lease_token, read_lease_token, runner_token};

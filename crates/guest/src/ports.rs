@@ -47,14 +47,14 @@ pub enum SendError {
 
 #[allow(async_fn_in_trait, reason = "as above")]
 pub trait Outbound {
-    /// Sends, and reads the whole answer, of at most `max_bytes`, within `timeout_ms`.
-    async fn send(
-        &self,
     /// The id of the request that is answered: calls to other components bear it, and what is logged for it.
     fn request_id(&self) -> &str {
         NO_REQUEST_ID
     }
 
+    /// Sends, and reads the whole answer, of at most `max_bytes`, within `timeout_ms`.
+    async fn send(
+        &self,
         request: http::Request<Bytes>,
         timeout_ms: u64,
         max_bytes: usize,

@@ -5,4 +5,6 @@ mod access;
 mod asking;
 mod bootstrap;
 mod chains;
+mod pipelines;
+mod runners;
 mod tokens;
