@@ -50,6 +50,8 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
         inputs: BTreeMap::new(),
         changed_paths: None,
         event_name: request.event_name,
+        base_branch: String::new(),
+        pull_request: 0,
     };
     check(&run)?;
     if let Some(why) = refuses(&pipeline, &run) {

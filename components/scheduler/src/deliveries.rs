@@ -370,7 +370,7 @@ fn not_wanted(pipeline: &Pipeline, run: &RunContext) -> Option<String> {
 
 /// What filters go by: for a pull request the branch that it would go to.
 pub fn target_branch(run: &RunContext) -> &str {
-    if run.event == TriggerEvent::PullRequest { &run.base_branch } else { &run.branch }
+    if run.base_branch.is_empty() { &run.branch } else { &run.base_branch }
 }
 
 /// Also for runs by hand.

@@ -178,6 +178,8 @@ fn launch<'a>(
             inputs: BTreeMap::new(),
             changed_paths: None,
             event_name: Some(due.after_pipeline.clone()),
+            base_branch: String::new(),
+            pull_request: 0,
         },
         target,
         authors: due.authors.clone(),
