@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +45,7 @@ pub struct Machine {
 
 pub struct Attempt {
     pub request: JobRequest,
-    pub root: PathBuf,
+    pub folder: AttemptFolder,
     /// Unique within the runner process.
     pub number: u64,
     pub machine: Arc<Machine>,
@@ -116,7 +115,7 @@ impl Failure {
 /// The state of the work while it goes on.
 struct Work<'a> {
     attempt: &'a Attempt,
-    folder: AttemptFolder,
+    folder: &'a AttemptFolder,
     marker: String,
     deadline: Instant,
     started: Instant,
@@ -136,20 +135,10 @@ struct Work<'a> {
 impl Attempt {
     /// Does the work; all processes of it have ended when this returns.
     pub async fn work(&self) -> Outcome {
-        let folder = match AttemptFolder::create(self.root.clone()) {
-            Ok(folder) => folder,
-            Err(error) => {
-                let message =
-                    format!("The runner can't make the job's folder ({error}); look at its work folder.");
-                self.outbox.say(None, &message);
-                self.skip_from(0, Reason::DependencyFailed);
-                return Outcome::failed(Reason::RunnerError, message);
-            }
-        };
         let started = Instant::now();
         let mut work = Work {
             attempt: self,
-            folder,
+            folder: &self.folder,
             marker: format!("{}.{}.", self.machine.guardian.nonce(), self.number),
             deadline: started + Duration::from_secs(self.request.timeout_seconds.max(1)).min(MAX_JOB),
             started,
@@ -211,7 +200,7 @@ impl Work<'_> {
             branch: &run.branch,
             tag: (run.event == TriggerEvent::Tag).then_some(run.branch.as_str()),
         };
-        let checkout = checkout::checkout(&machine.mirrors, &wanted, &self.folder, outbox);
+        let checkout = checkout::checkout(&machine.mirrors, &wanted, self.folder, outbox);
         // Who is not waited for any longer is dropped, and git is killed by that.
         let done = tokio::select! {
             done = timeout_at(self.deadline, checkout) => done,
@@ -287,7 +276,7 @@ impl Work<'_> {
         let task = Task::of(step, &self.folder.workspace).map_err(at_fault)?;
         let path = environment::search_path();
         let handed_on = self.handover.variables();
-        let mut variables = environment::of_step(request, step, handed_on, &self.folder, &path, &self.marker);
+        let mut variables = environment::of_step(request, step, handed_on, self.folder, &path, &self.marker);
         variables.extend(task.variables);
         for (name, what) in handover::FILES {
             variables.insert(name.into(), self.folder.handed_on(index, what).into());
@@ -343,8 +332,8 @@ impl Work<'_> {
 
     /// Takes what a step that succeeded hands on; only when all of it is in good hands has the step succeeded.
     async fn hand_on(&mut self, index: usize) -> Result<(), (WorkStatus, Failure)> {
-        let taken = self.handover.take(index, &self.folder);
-        let jobs = match taken.and_then(|()| handover::jobs(index, &self.folder)) {
+        let taken = self.handover.take(index, self.folder);
+        let jobs = match taken.and_then(|()| handover::jobs(index, self.folder)) {
             Ok(None) => return Ok(()),
             Ok(Some(jobs)) => jobs,
             Err(message) => {
@@ -379,7 +368,7 @@ impl Work<'_> {
 
     /// What a failed step hands on is for those that run all the same; it fails for one reason only.
     fn hand_on_failed(&mut self, index: usize) {
-        if let Err(message) = self.handover.take(index, &self.folder) {
+        if let Err(message) = self.handover.take(index, self.folder) {
             self.say(index, &message);
         }
     }

@@ -16,18 +16,25 @@ const WAIT_SECONDS: u64 = 25;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Claims a job whenever a slot is free. Never ends by itself.
+/// Claims a job whenever a slot is free and the disk would take it: what was claimed can't be given back. Never ends by
+/// itself.
 pub async fn keep_claiming(control: &Control, registrar: &Registrar, intake: &Arc<Intake>) {
     let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
     while let Some(slot) = intake.free_slot().await {
+        if let Err(error) = intake.probe() {
+            tracing::error!(%error, "no job is claimed: the work folder can't be written to");
+            drop(slot);
+            tokio::time::sleep(backoff.next()).await;
+            continue;
+        }
         match claim(control, registrar, WAIT_SECONDS).await {
-            Ok(Some(job)) => {
-                backoff.reset();
-                if let Err(refusal) = intake.accept_into(job, slot) {
+            Ok(Some(job)) => match intake.accept_into(job, slot) {
+                Ok(()) => backoff.reset(),
+                Err(refusal) => {
                     tracing::warn!(%refusal, "a claimed job is not taken");
                     tokio::time::sleep(backoff.next()).await;
                 }
-            }
+            },
             Ok(None) => backoff.reset(),
             Err(error) => {
                 tracing::debug!(%error, "no claim");
@@ -45,7 +52,7 @@ pub async fn keep_known(control: &Control, registrar: &Registrar, intake: &Arc<I
     const LEAST_PAUSE: Duration = Duration::from_secs(1);
     loop {
         let _ = tokio::time::timeout(interval, registrar.doubted()).await;
-        if !intake.has_free_slot() {
+        if !intake.has_free_slot() || intake.probe().is_err() {
             tokio::time::sleep(LEAST_PAUSE).await;
             continue;
         }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::control::{CALL_TIMEOUT, CallError, Control, JSON, NDJSON};
+use crate::log_batch::LogBatch;
 use crate::outbox::{Due, Outbox};
 use crate::registration::LeaseTimes;
 use crate::stop::{Stop, StopCause};
@@ -21,6 +22,12 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// However long a server asks to be left alone, a lease must not run out meanwhile.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+/// What is in conflict with what the control plane has may be a moment's race; after so many more tries it is none.
+const MAX_CONFLICTS: u32 = 5;
+
+const LOGS: &str = "logs";
+const EVENTS: &str = "events";
+const HEARTBEAT: &str = "heartbeat";
 
 pub struct Courier {
     control: Control,
@@ -66,11 +73,10 @@ impl Courier {
         loop {
             match self.outbox.due(Instant::now()) {
                 Due::Done => return Ok(()),
-                Due::Logs(batch) if batch.is_empty() => {}
-                Due::Logs(batch) => self.deliver("logs", NDJSON, batch.into()).await?,
+                Due::Logs(batch) => self.tell_lines(batch).await?,
                 Due::Events(events) => {
                     let body = serde_json::to_vec(&JobEvents { events }).unwrap_or_default();
-                    self.deliver("events", JSON, body.into()).await?;
+                    self.deliver(EVENTS, JSON, body.into()).await?;
                 }
                 Due::Wait(None) => self.outbox.changed().await,
                 Due::Wait(Some(at)) => tokio::select! {
@@ -81,27 +87,51 @@ impl Courier {
         }
     }
 
-    async fn deliver(&self, what: &str, content_type: &'static str, body: Bytes) -> Result<(), Lost> {
+    /// Lines that are refused are replaced, because what comes after a gap is refused as well. Of a log that does not
+    /// fit what the control plane has of it nothing more is told: the job's end matters more.
+    async fn tell_lines(&self, batch: LogBatch) -> Result<(), Lost> {
+        let LogBatch { lines, ndjson } = batch;
+        let mut told = self.deliver(LOGS, NDJSON, ndjson.into()).await?;
+        if let Delivered::Refused(why) = &told {
+            told = self.deliver(LOGS, NDJSON, lines.lost(why).into()).await?;
+        }
+        if !matches!(told, Delivered::Taken) {
+            tracing::error!(url = self.base_url, "the rest of a log is left out");
+            self.outbox.end_log();
+        }
+        Ok(())
+    }
+
+    async fn deliver(&self, what: &str, content_type: &'static str, body: Bytes) -> Result<Delivered, Lost> {
         let url = format!("{}/{what}", self.base_url);
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        let mut conflicts = 0;
         loop {
             let called = self
                 .control
                 .post::<Accepted>(&url, &self.lease_token, content_type, body.clone(), CALL_TIMEOUT)
                 .await;
-            match called {
+            let after = match called {
                 Ok(answer) => {
                     if answer.is_some_and(|answer| answer.cancel) {
                         self.stop.raise(StopCause::Cancelled);
                     }
-                    return Ok(());
+                    After::Taken
                 }
-                Err(error) => match self.after(&error, what) {
-                    After::Lost => return Err(Lost),
-                    After::GoOn => return Ok(()),
-                    After::Again(least) => sleep(backoff.next().max(least)).await,
-                },
-            }
+                Err(error) => self.after(&error, what),
+            };
+            let least = match after {
+                After::Taken => return Ok(Delivered::Taken),
+                After::Refused(why) => return Ok(Delivered::Refused(why)),
+                After::Lost => return Err(Lost),
+                After::Conflict if conflicts == MAX_CONFLICTS => return Ok(Delivered::InConflict),
+                After::Conflict => {
+                    conflicts += 1;
+                    Duration::ZERO
+                }
+                After::Again(least) => least,
+            };
+            sleep(backoff.next().max(least)).await;
         }
     }
 
@@ -109,7 +139,7 @@ impl Courier {
     /// long that it may have given the job to another. While nothing listens there its clock stands still, and the
     /// lease with it.
     async fn keep_lease(&self) -> Lost {
-        let url = format!("{}/heartbeat", self.base_url);
+        let url = format!("{}/{HEARTBEAT}", self.base_url);
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         let mut held_until = self.held_at + self.lease.length;
         let mut wait = self.lease.heartbeat;
@@ -155,9 +185,10 @@ impl Courier {
                 Beat::Kept
             }
             Err(CallError::Down { .. }) => Beat::Down,
-            Err(error) => match self.after(&error, "heartbeat") {
+            Err(error) => match self.after(&error, HEARTBEAT) {
                 After::Lost => Beat::Lost,
-                After::GoOn => Beat::Kept,
+                After::Taken | After::Refused(_) => Beat::Kept,
+                After::Conflict => Beat::Unheard(Duration::ZERO),
                 After::Again(least) => Beat::Unheard(least),
             },
         }
@@ -178,17 +209,18 @@ impl Courier {
                 After::Again(error.retry_after().min(MAX_RETRY_AFTER))
             }
             // It was taken; only its answer is of another make.
-            CallError::Refused { status: 200..=299, .. } => After::GoOn,
+            CallError::Refused { status: 200..=299, .. } => After::Taken,
             CallError::Refused { status: 409, code, .. } if code != "lease_expired" => {
-                After::Again(Duration::ZERO)
+                tracing::debug!(url = self.base_url, what, %error, "trying again");
+                After::Conflict
             }
             CallError::Refused { status: 401 | 403 | 404 | 409 | 410, .. } => {
                 tracing::warn!(url = self.base_url, what, %error, "the attempt is no longer this runner's");
                 After::Lost
             }
-            CallError::Refused { .. } => {
+            CallError::Refused { status, code, .. } => {
                 tracing::error!(url = self.base_url, what, %error, "the control plane does not take this: left out");
-                After::GoOn
+                After::Refused(format!("the control plane did not take them ({status} {code})"))
             }
         }
     }
@@ -204,8 +236,20 @@ enum Beat {
     Lost,
 }
 
+/// What became of one parcel.
+enum Delivered {
+    Taken,
+    /// It never will be taken; why, as the end of a sentence.
+    Refused(String),
+    /// It does not fit what the control plane has.
+    InConflict,
+}
+
+/// What an answer means for the call.
 enum After {
+    Taken,
     Lost,
-    GoOn,
+    Refused(String),
+    Conflict,
     Again(Duration),
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 /// A process that is just dying may still write into what is being removed.
 const REMOVE_TRIES: u32 = 5;
 const REMOVE_PAUSE: Duration = Duration::from_millis(100);
+/// What an attempt's folders and its line in the ledger take of a disk, and some more.
+const PROBE_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Clone)]
 pub struct AttemptFolder {
@@ -22,18 +24,40 @@ impl AttemptFolder {
     /// `root` must not be there yet: nothing of another attempt is ever seen.
     ///
     /// # Errors
-    /// What the system says to making the folders.
+    /// What the system says to making the folders; there is nothing at `root` then that was not there before.
     pub fn create(root: PathBuf) -> io::Result<Self> {
         let (workspace, home, temporary) = (root.join("workspace"), root.join("home"), root.join("tmp"));
-        for folder in [&root, &workspace, &home, &temporary] {
-            fs::DirBuilder::new().mode(0o700).create(folder)?;
+        make(&root)?;
+        let folder = Self { root, workspace, home, temporary };
+        match folder.make_inner() {
+            Ok(()) => Ok(folder),
+            Err(error) => {
+                folder.discard();
+                Err(error)
+            }
         }
-        Ok(Self { root, workspace, home, temporary })
+    }
+
+    fn make_inner(&self) -> io::Result<()> {
+        [&self.workspace, &self.home, &self.temporary].into_iter().try_for_each(|folder| make(folder))
+    }
+
+    /// Takes back what was made for an attempt that is not begun.
+    pub fn discard(self) {
+        let _ = fs::remove_dir_all(self.root);
+    }
+
+    /// Removes it with all that the steps left in it. Blocks.
+    ///
+    /// # Errors
+    /// As [`remove_tree`].
+    pub fn remove(self) -> io::Result<()> {
+        remove_tree(&self.root)
     }
 
     /// Where the log waits when the control plane is away.
-    pub fn spool_file(root: &Path) -> PathBuf {
-        root.join("log.ndjson")
+    pub fn spool_file(&self) -> PathBuf {
+        self.root.join("log.ndjson")
     }
 
     pub fn script_file(&self, step: usize) -> PathBuf {
@@ -51,8 +75,23 @@ impl AttemptFolder {
     /// What the system says to removing and making it.
     pub fn renew_workspace(&self) -> io::Result<()> {
         remove_tree(&self.workspace)?;
-        fs::DirBuilder::new().mode(0o700).create(&self.workspace)
+        make(&self.workspace)
     }
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
+/// Writes a file and removes it: whether the folder of an attempt could be made there now.
+///
+/// # Errors
+/// What the system says to writing it.
+pub fn probe(parent: &Path) -> io::Result<()> {
+    let file = parent.join("probe");
+    let written = fs::write(&file, [0; PROBE_BYTES]);
+    let _ = fs::remove_file(file);
+    written
 }
 
 /// Removes a folder and all below, also where steps took their own rights away. Blocks; follows no links.
@@ -116,6 +155,23 @@ mod tests {
         remove_tree(&folder.root).unwrap();
         assert!(!folder.root.exists() && base.join("outside/kept").exists());
         assert!(remove_tree(&folder.root).is_ok(), "removing twice is no error");
+        fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_made_wholly_is_not_there_at_all() {
+        /// Of a path, which leaves room for the root and for nothing in it.
+        const LONGEST: usize = 4_095;
+        let base = std::env::temp_dir().join(format!("penstock-folder-{:x}", crate::backoff::random_u64()));
+        let mut deep = base.clone();
+        while deep.as_os_str().len() < LONGEST - 300 {
+            deep.push("x".repeat(200));
+        }
+        deep.push("x".repeat(LONGEST - 100 - deep.as_os_str().len()));
+        fs::create_dir_all(&deep).unwrap();
+        let root = deep.join("x".repeat(97));
+        assert!(AttemptFolder::create(root.clone()).is_err());
+        assert!(fs::symlink_metadata(&root).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
         fs::remove_dir_all(base).unwrap();
     }
 }

@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP. Says why a job is not taken.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::attempt::{Attempt, Machine};
 use crate::control::Control;
 use crate::courier::Courier;
-use crate::folder::{AttemptFolder, remove_tree};
+use crate::folder::{self, AttemptFolder};
 use crate::ledger::{Known, Ledger};
+use crate::objection::objection;
 use crate::outbox::Outbox;
 use crate::redact::Redactor;
 use crate::registration::Registrar;
@@ -25,13 +27,6 @@ use crate::stop::{Stop, StopCause};
 
 /// The longest job request that is read.
 pub const MAX_JOB_BYTES: usize = 4 << 20;
-/// More steps than any pipeline has, and what one batch of events can report.
-const MAX_STEPS: usize = 500;
-/// More patterns of reports than any pipeline has; each is a search.
-const MAX_REPORTS: usize = 64;
-const MAX_REPORT_PATH_BYTES: usize = 1_024;
-/// All secrets of a job together: each is looked for in some fifteen spellings, at once.
-const MAX_SECRET_BYTES: usize = 256 * 1024;
 /// Jobs that are done but not yet told, while the control plane is away.
 const MAX_UNTOLD: usize = 256;
 
@@ -70,8 +65,8 @@ pub enum Refusal {
     Closed,
     #[error("{0}")]
     Invalid(String),
-    #[error("the attempt can't be remembered, so it is not taken: {0}")]
-    Ledger(std::io::Error),
+    #[error("the work folder can't be written to, so the job is not taken: {0}")]
+    Unable(io::Error),
 }
 
 impl Intake {
@@ -123,6 +118,14 @@ impl Intake {
         self.slots.available_permits() > 0
     }
 
+    /// Whether a job could be begun, as far as the disk is concerned.
+    ///
+    /// # Errors
+    /// What the system says to writing into the work folder.
+    pub fn probe(&self) -> io::Result<()> {
+        folder::probe(&self.jobs_folder)
+    }
+
     /// Ends an attempt now. Gives whether it is here.
     pub fn cancel(&self, request: &CancelRequest) -> bool {
         let here = self.here();
@@ -170,7 +173,13 @@ impl Intake {
         if self.count() >= self.most_here {
             return Err(Refusal::Full);
         }
-        ledger.add(id, attempt).map_err(Refusal::Ledger)?;
+        // What can't be prepared or remembered is not answered for: another runner may have room for it.
+        let root = self.jobs_folder.join(format!("{id}.{attempt}"));
+        let folder = AttemptFolder::create(root).map_err(Refusal::Unable)?;
+        if let Err(error) = ledger.add(id, attempt) {
+            folder.discard();
+            return Err(Refusal::Unable(error));
+        }
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let stop = Stop::new();
         if let Some(earlier) = self.here().insert(id, Here { attempt, number, stop: stop.clone() }) {
@@ -179,7 +188,7 @@ impl Intake {
         }
         self.count.send_modify(|count| *count += 1);
         let intake = Arc::clone(self);
-        tokio::spawn(async move { intake.follow(job, number, stop, slot).await });
+        tokio::spawn(async move { intake.follow(job, folder, number, stop, slot).await });
         Ok(())
     }
 
@@ -188,16 +197,16 @@ impl Intake {
     async fn follow(
         self: Arc<Self>,
         request: JobRequest,
+        folder: AttemptFolder,
         number: u64,
         stop: Stop,
         slot: OwnedSemaphorePermit,
     ) {
         let _leave = Leave { intake: &self, job: request.job.id, number };
-        let root = self.jobs_folder.join(format!("{}.{}", request.job.id, request.job.attempt));
         let url = &request.execution.repository_url;
         let credentials = repository::credentials(url);
         let redactor = Redactor::new(request.secrets.values().chain(&credentials).map(String::as_str));
-        let outbox = Arc::new(Outbox::new(redactor, AttemptFolder::spool_file(&root)));
+        let outbox = Arc::new(Outbox::new(redactor, folder.spool_file()));
         let lease = self.registrar.lease();
         let courier = Courier::new(self.control.clone(), Arc::clone(&outbox), stop.clone(), &request, lease);
         tracing::info!(job = %request.job.id, attempt = request.job.attempt, name = request.job.name, "started");
@@ -206,7 +215,7 @@ impl Intake {
         let control = self.control.clone();
         let attempt = Attempt {
             request,
-            root: root.clone(),
+            folder: folder.clone(),
             number,
             machine,
             control,
@@ -218,7 +227,7 @@ impl Intake {
             drop(slot);
             outbox.finish(outcome.event(&outbox));
             // What is in the way stays until the runner starts the next time.
-            let removed = tokio::task::spawn_blocking(move || remove_tree(&root)).await;
+            let removed = tokio::task::spawn_blocking(move || folder.remove()).await;
             if let Ok(Err(error)) = removed {
                 tracing::warn!(%error, "a job's folder could not be removed");
             }
@@ -251,39 +260,4 @@ impl Drop for Leave<'_> {
         drop(here);
         self.intake.count.send_modify(|count| *count -= 1);
     }
-}
-
-/// What is wrong with a job, for who sent it.
-fn objection(job: &JobRequest) -> Option<String> {
-    if job.job.attempt == 0 {
-        return Some("`job.attempt` counts from 1".into());
-    }
-    if job.steps.len() > MAX_STEPS {
-        return Some(format!("a job may have {MAX_STEPS} steps"));
-    }
-    if job.reports.len() > MAX_REPORTS || job.reports.iter().any(|r| r.path.len() > MAX_REPORT_PATH_BYTES) {
-        return Some(format!(
-            "a job may ask for {MAX_REPORTS} reports, each by a pattern of {MAX_REPORT_PATH_BYTES} bytes"
-        ));
-    }
-    if job.secrets.values().map(String::len).sum::<usize>() > MAX_SECRET_BYTES {
-        return Some(format!("all secrets of a job together may have {MAX_SECRET_BYTES} bytes"));
-    }
-    if !job.callback_url.starts_with("http://") && !job.callback_url.starts_with("https://") {
-        return Some("`callback_url` has to be an http or https URL".into());
-    }
-    let of_steps = job.steps.iter().flat_map(|step| step.variables.iter().chain(&step.with));
-    let mut all = job.environment.variables.iter().chain(of_steps).chain(&job.secrets);
-    if let Some((name, _)) = all.find(|(name, value)| !is_name(name) || value.contains('\0')) {
-        return Some(format!(
-            "the variable `{}` has a name or value that no environment can hold",
-            name.escape_debug()
-        ));
-    }
-    let nul = job.steps.iter().find(|step| step.run.contains('\0'))?;
-    Some(format!("the command of step `{}` contains a NUL character", nul.name))
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['=', '\0'])
 }

@@ -12,11 +12,15 @@ use penstock_domain::JobId;
 
 /// How many jobs are remembered. A signed push is good for five minutes: far fewer are started in that time.
 const MAX_REMEMBERED: usize = 50_000;
+/// Ends what a failed append left of a line, such that it is no line of an attempt.
+const STRIKE: &str = "x\n";
 
 pub struct Ledger {
     path: PathBuf,
     file: File,
     lines: usize,
+    /// The last append failed, and may have left a part of its line.
+    is_torn: bool,
     latest: HashMap<JobId, u32>,
     /// Jobs from the longest known to the newest.
     order: VecDeque<JobId>,
@@ -42,13 +46,13 @@ impl Ledger {
         for path in others.into_iter().chain([path.clone()]) {
             match fs::read(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                read => text.extend(read?),
+                // A line that was torn when the machine went down is one that was never answered.
+                read => text.extend(whole_lines(&read?)),
             }
-            text.push(b'\n');
         }
         let file = File::options().append(true).create(true).open(&path)?;
-        let mut ledger = Self { path, file, lines: 0, latest: HashMap::new(), order: VecDeque::new() };
-        // A line that was torn when the machine went down is one that was never answered.
+        let (latest, order) = (HashMap::new(), VecDeque::new());
+        let mut ledger = Self { path, file, lines: 0, is_torn: false, latest, order };
         for (job, attempt) in String::from_utf8_lossy(&text).lines().filter_map(parse) {
             ledger.remember(job, attempt);
         }
@@ -70,7 +74,10 @@ impl Ledger {
         if self.lines >= 2 * MAX_REMEMBERED {
             self.rewrite()?;
         }
-        self.file.write_all(format!("{job} {attempt}\n").as_bytes())?;
+        let strike = if self.is_torn { STRIKE } else { "" };
+        let appended = self.file.write_all(format!("{strike}{job} {attempt}\n").as_bytes());
+        self.is_torn = appended.is_err();
+        appended?;
         self.lines += 1;
         self.remember(job, attempt);
         Ok(())
@@ -96,9 +103,13 @@ impl Ledger {
         fs::write(&fresh, lines.collect::<String>())?;
         fs::rename(&fresh, &self.path)?;
         self.file = File::options().append(true).open(&self.path)?;
-        self.lines = self.order.len();
+        (self.lines, self.is_torn) = (self.order.len(), false);
         Ok(())
     }
+}
+
+fn whole_lines(text: &[u8]) -> &[u8] {
+    &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1)]
 }
 
 fn parse(line: &str) -> Option<(JobId, u32)> {

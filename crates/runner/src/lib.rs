@@ -24,6 +24,8 @@ mod instance;
 mod intake;
 mod ledger;
 mod lines;
+mod log_batch;
+mod objection;
 mod outbox;
 mod process;
 mod procfs;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::lines::LineSplitter;
+use crate::log_batch::LogBatch;
 use crate::redact::Redactor;
 use crate::spool::{MAX_LOG_BYTES, Spool};
 
@@ -30,18 +31,26 @@ struct State {
     spool: Spool,
     /// The number of the last line.
     seq: u64,
-    /// Whether lines are thrown away, because the log is full or the disk is.
-    cut: bool,
+    keeps: Keeps,
     events: VecDeque<JobEvent>,
     logs_since: Option<Instant>,
     events_since: Option<Instant>,
     finished_at: Option<Instant>,
 }
 
+/// Which lines become part of the log.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Keeps {
+    Nothing,
+    /// What the runner itself says: the log is full, or the disk is.
+    OwnWords,
+    All,
+}
+
 /// What the courier is to do next.
 #[derive(Debug, PartialEq)]
 pub enum Due {
-    Logs(Vec<u8>),
+    Logs(LogBatch),
     Events(Vec<JobEvent>),
     /// Nothing until then, or until something changes.
     Wait(Option<Instant>),
@@ -54,7 +63,7 @@ impl Outbox {
         let state = State {
             spool: Spool::new(spool_file),
             seq: 0,
-            cut: false,
+            keeps: Keeps::All,
             events: VecDeque::new(),
             logs_since: None,
             events_since: None,
@@ -95,6 +104,14 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// The control plane does not take the log any more: what waits of it is thrown away, and so is what comes.
+    pub fn end_log(&self) {
+        let mut state = self.lock();
+        state.keeps = Keeps::Nothing;
+        state.spool.clear();
+        state.logs_since = None;
+    }
+
     pub fn finished_at(&self) -> Option<Instant> {
         self.lock().finished_at
     }
@@ -131,35 +148,38 @@ impl State {
     }
 
     fn line(&mut self, step: Option<u32>, stream: LogStream, text: &str) {
-        if self.finished_at.is_some() || (self.cut && stream != LogStream::System) {
-            return;
-        }
-        if self.spool.is_full() && !self.cut {
-            self.cut = true;
-            let limit_mib = MAX_LOG_BYTES >> 20;
-            let words = format!(
-                "The log ends here: it reached {limit_mib} MiB. The job goes on; write long output to a file instead."
-            );
-            self.push(step, LogStream::System, &words);
-            if stream != LogStream::System {
-                return;
+        let least = if stream == LogStream::System { Keeps::OwnWords } else { Keeps::All };
+        if self.finished_at.is_none() && self.keeps >= least {
+            if self.spool.is_full() {
+                let mib = MAX_LOG_BYTES >> 20;
+                self.cut(
+                    step,
+                    &format!("it reached {mib} MiB. The job goes on; write long output to a file"),
+                );
+            }
+            if self.keeps >= least {
+                self.push(step, stream, text);
             }
         }
-        self.push(step, stream, text);
     }
 
     fn push(&mut self, step: Option<u32>, stream: LogStream, text: &str) {
-        let line = LogLine { seq: self.seq + 1, step, stream, at: clock::now(), text: text.to_owned() };
-        match self.spool.push(&line) {
-            Ok(()) => {
-                self.seq = line.seq;
-                self.logs_since.get_or_insert_with(Instant::now);
-            }
-            Err(error) if !self.cut => {
-                tracing::warn!(%error, "log lines are lost: the spool file can't be written");
-                self.cut = true;
-            }
-            Err(_) => {}
+        self.seq += 1;
+        let line = LogLine { seq: self.seq, step, stream, at: clock::now(), text: text.to_owned() };
+        let pushed = self.spool.push(&line);
+        self.logs_since.get_or_insert_with(Instant::now);
+        if let Err(error) = pushed {
+            tracing::warn!(%error, "a log is cut: its spool file can't be written");
+            let why = format!("the runner can't write it to its disk ({error})");
+            self.cut(step, &format!("{why}. The job goes on; make room in the runner's work folder"));
+        }
+    }
+
+    /// From here on the runner's own words alone are kept, and these are the first of them.
+    fn cut(&mut self, step: Option<u32>, why: &str) {
+        if self.keeps == Keeps::All {
+            self.keeps = Keeps::OwnWords;
+            self.push(step, LogStream::System, &format!("The log ends here: {why}."));
         }
     }
 
@@ -199,13 +219,7 @@ impl State {
         } else if !self.spool.has_whole_batch() {
             self.logs_since = Some(Instant::now());
         }
-        match taken {
-            Ok(batch) => Due::Logs(batch.unwrap_or_default()),
-            Err(error) => {
-                tracing::warn!(%error, "log lines are lost: the spool file can't be read");
-                Due::Logs(vec![])
-            }
-        }
+        Due::Logs(taken.unwrap_or_default())
     }
 }
 
@@ -277,7 +291,7 @@ mod tests {
         outbox.say(None, "fetching with hunter2");
         outbox.finish(ended());
         let Due::Logs(batch) = outbox.due(Instant::now()) else { panic!("there is a line") };
-        let text = String::from_utf8(batch).unwrap();
+        let text = String::from_utf8(batch.ndjson).unwrap();
         assert!(text.contains("fetching with ***") && text.contains("\"system\""), "{text}");
     }
 
@@ -291,7 +305,7 @@ mod tests {
         outbox.finish(ended());
         let (mut seq, mut system) = (0, vec![]);
         while let Due::Logs(batch) = outbox.due(Instant::now()) {
-            for line in batch.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            for line in batch.ndjson.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 let line: LogLine = serde_json::from_slice(line).unwrap();
                 seq += 1;
                 assert_eq!(line.seq, seq);

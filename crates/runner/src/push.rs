@@ -28,6 +28,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// When to try again on a runner that is full or about to end.
 const RETRY_SECONDS: u32 = 1;
+/// When to try again on a runner whose disk somebody has to look at.
+const UNABLE_RETRY_SECONDS: u32 = 30;
 
 pub struct Endpoint {
     pub intake: Arc<Intake>,
@@ -175,9 +177,10 @@ fn as_problem(refusal: &Refusal) -> Problem {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "runner_ending", "Runner ending", detail)
                 .with_retry_after(RETRY_SECONDS)
         }
-        Refusal::Ledger(error) => {
+        Refusal::Unable(error) => {
             tracing::error!(%error, "no job can be taken: the work folder can't be written to");
-            Problem::internal()
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "runner_unable", "Runner unable", detail)
+                .with_retry_after(UNABLE_RETRY_SECONDS)
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Log lines that wait to be sent, as the NDJSON that they are sent as, already cut into batches.
+//! Log lines that wait to be sent, already cut into batches.
 //!
 //! What waits beyond [`MAX_MEMORY_BYTES`] goes to a file, so that a server which is away costs disk and no
-//! memory. The file holds what would be sent: redacted text.
+//! memory. The file holds what would be sent: redacted text. What the disk does not take stays in memory; who fills the
+//! spool is told, and stops.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,6 +11,8 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use penstock_api::runner::{LogLine, MAX_BATCH};
+
+use crate::log_batch::{Lines, LogBatch, encoded};
 
 /// A batch is closed when it is this long: large enough to be rare, small enough for every server's body limit,
 /// also when JSON escapes blew it up.
@@ -20,10 +23,9 @@ const MAX_MEMORY_BYTES: usize = 1 << 20;
 pub const MAX_LOG_BYTES: u64 = 64 << 20;
 
 pub struct Spool {
-    waiting: VecDeque<Batch>,
+    waiting: VecDeque<Waiting>,
     /// The last batch, still open.
-    open: Vec<u8>,
-    open_lines: usize,
+    open: LogBatch,
     memory_bytes: usize,
     /// All that was ever pushed.
     total_bytes: u64,
@@ -32,18 +34,17 @@ pub struct Spool {
     file_bytes: u64,
 }
 
-enum Batch {
-    Memory(Vec<u8>),
-    File { offset: u64, bytes: usize },
+enum Waiting {
+    Memory(LogBatch),
+    File { offset: u64, bytes: usize, lines: Lines },
 }
 
 impl Spool {
     /// The file is made only when it is needed.
-    pub const fn new(file_path: PathBuf) -> Self {
+    pub fn new(file_path: PathBuf) -> Self {
         Self {
             waiting: VecDeque::new(),
-            open: vec![],
-            open_lines: 0,
+            open: LogBatch::default(),
             memory_bytes: 0,
             total_bytes: 0,
             file_path,
@@ -57,76 +58,93 @@ impl Spool {
     }
 
     /// # Errors
-    /// Where the line had to go to the file and could not; then it is not part of the spool.
+    /// Where lines had to go to the file and could not. They are kept in memory, and so is this one: there is no room
+    /// for many more.
     pub fn push(&mut self, line: &LogLine) -> io::Result<()> {
-        let text = serde_json::to_vec(line).map_err(io::Error::other)?;
-        let full = self.open_lines == MAX_BATCH || self.open.len() + text.len() >= BATCH_BYTES;
-        if full && !self.open.is_empty() {
-            self.close()?;
-        }
-        self.memory_bytes += text.len() + 1;
-        self.total_bytes += text.len() as u64 + 1;
-        self.open.extend_from_slice(&text);
-        self.open.push(b'\n');
-        self.open_lines += 1;
-        Ok(())
+        let encoded = encoded(line);
+        let full =
+            self.open.lines.count() == MAX_BATCH || self.open.ndjson.len() + encoded.len() > BATCH_BYTES;
+        let closed = if full && !self.open.ndjson.is_empty() { self.close() } else { Ok(()) };
+        self.memory_bytes += encoded.len();
+        self.total_bytes += encoded.len() as u64;
+        self.open.push(line, &encoded);
+        closed
     }
 
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.open.is_empty()
+        self.waiting.is_empty() && self.open.ndjson.is_empty()
     }
 
     /// Whether a whole batch waits, so that waiting for more gains nothing.
     pub fn has_whole_batch(&self) -> bool {
-        !self.waiting.is_empty() || self.open_lines == MAX_BATCH
+        !self.waiting.is_empty() || self.open.lines.count() == MAX_BATCH
     }
 
-    /// The oldest batch. It is gone from here: who takes it sends it until it is taken.
-    ///
-    /// # Errors
-    /// Where the file can't be read; the batch is lost then.
-    pub fn take(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let taken = match self.waiting.pop_front() {
-            None if self.open.is_empty() => return Ok(None),
-            None => {
-                self.open_lines = 0;
-                let open = std::mem::take(&mut self.open);
-                self.memory_bytes -= open.len();
-                open
+    /// The oldest batch. It is gone from here: who takes it sends it until it is taken. One that can't be read again is
+    /// replaced by lines that say so.
+    pub fn take(&mut self) -> Option<LogBatch> {
+        match self.waiting.pop_front() {
+            None if self.open.ndjson.is_empty() => None,
+            None => Some(self.take_open()),
+            Some(Waiting::Memory(batch)) => {
+                self.memory_bytes -= batch.ndjson.len();
+                Some(batch)
             }
-            Some(Batch::Memory(batch)) => {
-                self.memory_bytes -= batch.len();
-                batch
+            Some(Waiting::File { offset, bytes, lines }) => {
+                let ndjson = self.read(offset, bytes).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "log lines are lost: the spool file can't be read");
+                    lines.lost(&format!("the runner can't read them from its disk again ({error})"))
+                });
+                Some(LogBatch { lines, ndjson })
             }
-            Some(Batch::File { offset, bytes }) => self.read(offset, bytes)?,
-        };
-        Ok(Some(taken))
-    }
-
-    fn close(&mut self) -> io::Result<()> {
-        if self.memory_bytes <= MAX_MEMORY_BYTES {
-            self.waiting.push_back(Batch::Memory(std::mem::take(&mut self.open)));
-        } else {
-            let file = match &self.file {
-                Some(file) => file,
-                None => self.file.insert(create(&self.file_path)?),
-            };
-            file.write_all_at(&self.open, self.file_bytes)?;
-            self.waiting.push_back(Batch::File { offset: self.file_bytes, bytes: self.open.len() });
-            self.file_bytes += self.open.len() as u64;
-            self.memory_bytes -= self.open.len();
-            self.open.clear();
         }
-        self.open_lines = 0;
-        Ok(())
+    }
+
+    /// Throws away what waits.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+        self.open = LogBatch::default();
+        self.memory_bytes = 0;
+    }
+
+    fn take_open(&mut self) -> LogBatch {
+        let open = std::mem::take(&mut self.open);
+        self.memory_bytes -= open.ndjson.len();
+        open
+    }
+
+    /// Begins a new batch.
+    fn close(&mut self) -> io::Result<()> {
+        let written = if self.memory_bytes <= MAX_MEMORY_BYTES { Ok(None) } else { self.write().map(Some) };
+        let waiting = match written {
+            Ok(Some(offset)) => {
+                let LogBatch { lines, ndjson } = self.take_open();
+                Waiting::File { offset, bytes: ndjson.len(), lines }
+            }
+            Ok(None) | Err(_) => Waiting::Memory(std::mem::take(&mut self.open)),
+        };
+        self.waiting.push_back(waiting);
+        written.map(drop)
+    }
+
+    /// Where in the file the open batch is now.
+    fn write(&mut self) -> io::Result<u64> {
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(create(&self.file_path)?),
+        };
+        let offset = self.file_bytes;
+        file.write_all_at(&self.open.ndjson, offset)?;
+        self.file_bytes += self.open.ndjson.len() as u64;
+        Ok(offset)
     }
 
     fn read(&mut self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
         let mut batch = vec![0; bytes];
         let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
         file.read_exact_at(&mut batch, offset)?;
-        if !self.waiting.iter().any(|batch| matches!(batch, Batch::File { .. })) {
-            file.set_len(0)?;
+        let is_last = !self.waiting.iter().any(|waiting| matches!(waiting, Waiting::File { .. }));
+        if is_last && file.set_len(0).is_ok() {
             self.file_bytes = 0;
         }
         Ok(batch)
@@ -150,8 +168,8 @@ mod tests {
         LogLine { seq, step: Some(0), stream: LogStream::Stdout, at, text: text.to_owned() }
     }
 
-    fn sequence(batch: &[u8]) -> Vec<u64> {
-        let text = std::str::from_utf8(batch).unwrap();
+    fn sequence(batch: &LogBatch) -> Vec<u64> {
+        let text = std::str::from_utf8(&batch.ndjson).unwrap();
         text.lines().map(|line| serde_json::from_str::<LogLine>(line).unwrap().seq).collect()
     }
 
@@ -166,8 +184,8 @@ mod tests {
             (1..=1_000).for_each(|n| spool.push(&line(round * 1_000 + n, &text)).unwrap());
             assert!(spool.memory_bytes <= MAX_MEMORY_BYTES + 2 * BATCH_BYTES);
             assert!(spool.file_bytes > 0);
-            while let Some(batch) = spool.take().unwrap() {
-                assert!(batch.len() <= BATCH_BYTES);
+            while let Some(batch) = spool.take() {
+                assert!(batch.ndjson.len() <= BATCH_BYTES);
                 out.extend(sequence(&batch));
             }
             assert_eq!((spool.memory_bytes, spool.file_bytes), (0, 0));
@@ -184,11 +202,52 @@ mod tests {
             pushed += 1;
             spool.push(&line(pushed, "")).unwrap();
         }
-        let first = sequence(&spool.take().unwrap().unwrap());
+        let first = sequence(&spool.take().unwrap());
         assert!(first.len() <= MAX_BATCH && first.len() > MAX_BATCH / 2, "{}", first.len());
         assert!(!spool.has_whole_batch());
-        let second = spool.take().unwrap().map(|batch| sequence(&batch)).unwrap_or_default();
+        let second = spool.take().map(|batch| sequence(&batch)).unwrap_or_default();
         assert_eq!([first, second].concat(), (1..=pushed).collect::<Vec<_>>());
-        assert!(spool.is_empty() && spool.take().unwrap().is_none());
+        assert!(spool.is_empty() && spool.take().is_none());
+    }
+    #[test]
+    fn what_the_disk_does_not_take_stays_in_memory_and_in_order() {
+        let mut spool = Spool::new(PathBuf::from("/nonexistent/never-made"));
+        let text = "x".repeat(4_000);
+        let mut pushed = 0;
+        let refused = std::iter::repeat_with(|| {
+            pushed += 1;
+            spool.push(&line(pushed, &text))
+        })
+        .find_map(Result::err);
+        assert_eq!(refused.map(|error| error.kind()), Some(io::ErrorKind::NotFound));
+        assert!(spool.memory_bytes <= MAX_MEMORY_BYTES + 2 * BATCH_BYTES);
+        let mut out = vec![];
+        while let Some(batch) = spool.take() {
+            out.extend(sequence(&batch));
+        }
+        assert_eq!((out, spool.memory_bytes), ((1..=pushed).collect(), 0));
+    }
+
+    #[test]
+    fn a_batch_that_can_not_be_read_again_is_replaced_line_by_line() {
+        let path = std::env::temp_dir().join(format!("penstock-spool-{:x}", crate::backoff::random_u64()));
+        let mut spool = Spool::new(path.clone());
+        let text = "x".repeat(4_000);
+        (1..=1_000).for_each(|n| spool.push(&line(n, &text)).unwrap());
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        let (mut out, mut told) = (vec![], vec![]);
+        while let Some(batch) = spool.take() {
+            out.extend(sequence(&batch));
+            let lines = std::str::from_utf8(&batch.ndjson).unwrap().lines();
+            let lines: Vec<LogLine> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+            if lines[0].stream == LogStream::System {
+                assert!(lines.iter().all(|line| line.stream == LogStream::System && line.step == Some(0)));
+                let (first, last) = (lines[0].seq, lines.last().unwrap().seq);
+                told.push((lines[0].text.clone(), format!("Lines {first} to {last} were lost: ")));
+            }
+        }
+        assert_eq!(out, (1..=1_000).collect::<Vec<u64>>());
+        assert!(!told.is_empty() && told.iter().all(|(words, begin)| words.starts_with(begin)), "{told:?}");
+        std::fs::remove_file(path).unwrap();
     }
 }

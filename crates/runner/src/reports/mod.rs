@@ -266,7 +266,7 @@ mod tests {
 
         fn log(&self) -> String {
             match self.outbox.due(Instant::now() + Duration::from_secs(1)) {
-                Due::Logs(batch) => String::from_utf8(batch).unwrap(),
+                Due::Logs(batch) => String::from_utf8(batch.ndjson).unwrap(),
                 other => panic!("there is no log: {other:?}"),
             }
         }

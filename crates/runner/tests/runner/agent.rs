@@ -12,7 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use penstock_api::runner::{CancelRequest, JobRequest};
 use penstock_api::signature;
 use penstock_domain::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde::Serialize;
 
 use crate::plane::{Plane, RUNNER_TOKEN};
@@ -58,6 +58,15 @@ pub fn program(plane: &Plane, scratch: &Scratch) -> Command {
         .env("AGENT_WORK_DIR", scratch.join("work"))
         .stdin(Stdio::null());
     command
+}
+
+/// As [`program`], for a disk that [`Agent::leave_room`] makes small: what does not fit is an error then and no signal.
+pub fn program_on_small_disk(plane: &Plane, scratch: &Scratch) -> Command {
+    let program = program(plane, scratch);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(program.get_program());
+    shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    shell
 }
 
 fn example() -> PathBuf {
@@ -130,6 +139,13 @@ impl Agent {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// From now on no file of the runner may be longer than this, as on a disk that is full in the middle of a line.
+    /// None: as long as the disk has room.
+    pub fn leave_room(&self, file_bytes: Option<u64>) {
+        let limit = Rlimit { current: file_bytes, maximum: None };
+        prlimit(Some(Pid::from_child(&self.process)), Resource::Fsize, limit).unwrap();
     }
 
     /// The child of the runner that is started with the hidden argument.

@@ -7,6 +7,7 @@ mod agent;
 mod checkout;
 mod conditions;
 mod delivery;
+mod disk;
 mod endings;
 mod handover;
 mod intake;

@@ -42,6 +42,8 @@ pub struct State {
     pub loses_lease_at_report: bool,
     /// What is answered to the reports of these paths.
     pub refused_reports: HashMap<String, Problem>,
+    /// Lines with this in them are not taken, nor is what comes with them.
+    pub refused_words: Option<String>,
     /// What is answered to jobs that a step wants to add.
     pub refused_jobs: Option<Problem>,
     pub heartbeat_seconds: u32,
@@ -267,6 +269,7 @@ async fn answer(
             let id = id.parse().unwrap();
             let mut state = state.lock().unwrap();
             let refusal = match *what {
+                "logs" => refuse_lines(id, &body, &mut state),
                 "reports" => refuse_report(id, &parts, &mut state),
                 "jobs" => refuse_jobs(id, &mut state),
                 _ => None,
@@ -380,6 +383,21 @@ fn refuse_report(id: JobId, parts: &Parts, state: &mut State) -> Option<Problem>
         return Some(Problem::new(busy, "busy", "Busy", "not now"));
     }
     state.refused_reports.get(&query(parts, "path")).cloned()
+}
+
+fn refuse_lines(id: JobId, body: &[u8], state: &mut State) -> Option<Problem> {
+    let first = body.split(|byte| *byte == b'\n').next().map(serde_json::from_slice::<LogLine>);
+    let told = state.jobs.entry(id).or_default();
+    let next = told.lines.keys().last().map_or(1, |last| last + 1);
+    match first {
+        Some(Ok(line)) if line.seq > next => Some(Problem::conflict("log_gap", "lines are missing")),
+        Some(Ok(_)) => {
+            let words = state.refused_words.as_deref()?;
+            let is_refused = String::from_utf8_lossy(body).contains(words);
+            is_refused.then(|| Problem::bad_request("bad_log_line", "not that"))
+        }
+        _ => Some(Problem::bad_request("bad_log_line", "that is no line")),
+    }
 }
 
 fn refuse_jobs(id: JobId, state: &mut State) -> Option<Problem> {
