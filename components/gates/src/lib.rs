@@ -4,7 +4,6 @@
 
 mod gates;
 mod reports;
-mod room;
 pub mod routes;
 mod rows;
 mod test_results;

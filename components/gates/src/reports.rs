@@ -1,5 +1,7 @@
 //! Reports of jobs: taken from whoever holds the job's lease, read, and stored.
 
+use std::rc::Rc;
+
 use http::{HeaderMap, StatusCode, header};
 use penstock_api::internal::LeaseHolder;
 use penstock_api::problem::{FieldError, Problem};
@@ -8,15 +10,20 @@ use penstock_api::runner::{MAX_REPORT_BYTES, MAX_REPORT_FILES};
 use penstock_domain::{JobId, TestType};
 use penstock_gates::{ReportError, ReportFormat};
 use penstock_guest::{
-    Answer, Failure, Platform, Query, Request, moment, post_to_scheduler, read_bytes_at_once, success,
+    Answer, Failure, Platform, Query, Request, Room, announced_bytes, moment, post_to_scheduler,
+    read_bytes_at_once, success,
 };
 use penstock_store::{HandedIn, NewReport};
 use serde_json::json;
 
-use crate::room::Room;
 use crate::rows;
 
 const MAX_PATH_BYTES: usize = 1_024;
+
+thread_local! {
+    /// All reports that are read at once are together no larger than one of the largest size.
+    static ROOM: Rc<Room> = Room::of(MAX_REPORT_BYTES);
+}
 
 /// What the query says of a report.
 struct Told {
@@ -29,12 +36,13 @@ pub async fn hand_in(platform: &impl Platform, request: Request, job: JobId) -> 
     // Nothing of the body is read before it is known who sends it.
     let holder = lease_holder(platform, request.headers(), job).await?;
     let told = told(&request)?;
-    let room = Room::take(announced(request.headers()))?;
+    let bytes = announced_bytes(request.headers(), MAX_REPORT_BYTES)?;
+    let share = ROOM.with(|room| room.take_now(bytes)).ok_or_else(busy)?;
     let body = read_bytes_at_once(request, MAX_REPORT_BYTES).await?;
     let parsed = told.format.parse(&body).map_err(|error| bad_report(&error))?;
     drop(body);
     let results = rows::of(parsed, &told.path, &mut moment(platform).ids());
-    drop(room);
+    drop(share);
     let report = NewReport {
         execution: holder.execution_id,
         stage: holder.stage_id,
@@ -106,10 +114,10 @@ fn bad_parameter(name: &str, why: &str) -> Problem {
     Problem::bad_request("invalid_parameter", format!("`{name}`: {why}"))
 }
 
-/// How large the body says it is; the largest there can be where it doesn't.
-fn announced(headers: &HeaderMap) -> usize {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    length.unwrap_or(MAX_REPORT_BYTES)
+/// Whoever hands in reports comes again.
+fn busy() -> Problem {
+    let detail = "other large reports are being read; send this one again";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Service unavailable", detail).with_retry_after(1)
 }
 
 fn bad_report(error: &ReportError) -> Problem {

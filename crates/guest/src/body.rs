@@ -1,7 +1,8 @@
 //! Reading requests: whole bodies only, never more than a limit.
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 use penstock_api::problem::{FieldError, Problem};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -13,6 +14,9 @@ pub enum Body {
     Whole(Bytes),
     #[cfg(target_family = "wasm")]
     Incoming(crate::spin::Incoming),
+    /// One that a test lets come when it likes.
+    #[cfg(not(target_family = "wasm"))]
+    Coming(std::pin::Pin<Box<dyn Future<Output = Result<Bytes, BodyError>>>>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -35,39 +39,48 @@ impl From<BodyError> for Problem {
     }
 }
 
+/// How many bytes the body says it has; the most there can be where it doesn't.
+///
+/// # Errors
+/// A [`Problem`]: 413 where they are more than that.
+pub fn announced_bytes(headers: &HeaderMap, max_bytes: usize) -> Result<usize, Problem> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    match announced {
+        Some(bytes) if bytes > max_bytes => Err(BodyError::TooLarge(max_bytes).into()),
+        announced => Ok(announced.unwrap_or(max_bytes)),
+    }
+}
+
 /// The whole body, refused beyond `max_bytes` without being kept.
 ///
 /// # Errors
 /// A [`Problem`]: 413 when it is larger, 400 when it broke off.
 pub async fn read_bytes(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
-    read(request, max_bytes, false).await
+    announced_bytes(request.headers(), max_bytes)?;
+    read(request, max_bytes, 0).await
 }
 
-/// As [`read_bytes`], into room that is taken at once for all that is announced: what grows as it comes takes several
-/// times its size. For whoever is known, and where it is seen to that only so many do so at once.
+/// As [`read_bytes`], into room that is taken at once for all of [`announced_bytes`]: what grows as it comes takes
+/// several times its size. For where it is seen to that only so many do so at once.
 ///
 /// # Errors
 /// As [`read_bytes`].
 pub async fn read_bytes_at_once(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
-    read(request, max_bytes, true).await
+    let announced = announced_bytes(request.headers(), max_bytes)?;
+    read(request, announced, announced).await
 }
 
+/// Takes `room` bytes at once, and more as it comes.
 #[cfg_attr(not(target_family = "wasm"), expect(unused_variables, reason = "what is whole has its room"))]
-async fn read(request: Request, max_bytes: usize, is_room_taken: bool) -> Result<Bytes, Problem> {
-    let announced = request.headers().get(http::header::CONTENT_LENGTH);
-    let announced = announced.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-    if announced.is_some_and(|n| n > max_bytes) {
-        return Err(BodyError::TooLarge(max_bytes).into());
-    }
-    match request.into_body() {
-        Body::Whole(bytes) if bytes.len() > max_bytes => Err(BodyError::TooLarge(max_bytes).into()),
-        Body::Whole(bytes) => Ok(bytes),
+async fn read(request: Request, max_bytes: usize, room: usize) -> Result<Bytes, Problem> {
+    let bytes = match request.into_body() {
+        Body::Whole(bytes) => bytes,
         #[cfg(target_family = "wasm")]
-        Body::Incoming(incoming) => {
-            let room = announced.filter(|_| is_room_taken).unwrap_or(0);
-            Ok(incoming.read(max_bytes, room).await?)
-        }
-    }
+        Body::Incoming(incoming) => incoming.read(max_bytes, room).await?,
+        #[cfg(not(target_family = "wasm"))]
+        Body::Coming(bytes) => bytes.await?,
+    };
+    if bytes.len() > max_bytes { Err(BodyError::TooLarge(max_bytes).into()) } else { Ok(bytes) }
 }
 
 /// The body as JSON of a known shape.
@@ -75,8 +88,7 @@ async fn read(request: Request, max_bytes: usize, is_room_taken: bool) -> Result
 /// # Errors
 /// A [`Problem`]: 415 where it is said to be something else, 400 with line and column where it can't be read.
 pub async fn read_json<T: DeserializeOwned>(request: Request, max_bytes: usize) -> Result<T, Problem> {
-    let content_type =
-        request.headers().get(http::header::CONTENT_TYPE).map(|v| v.to_str().unwrap_or_default());
+    let content_type = request.headers().get(CONTENT_TYPE).map(|v| v.to_str().unwrap_or_default());
     let essence = content_type.map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     if essence.is_some_and(|t| t != "application/json" && !t.ends_with("+json")) {
         let detail = "send the body as application/json";

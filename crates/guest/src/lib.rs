@@ -11,6 +11,7 @@ mod failure;
 mod log;
 mod ports;
 mod respond;
+mod room;
 mod router;
 mod scheduler;
 #[cfg(target_family = "wasm")]
@@ -21,7 +22,9 @@ mod tokens;
 
 pub use answer_once::answer_once;
 pub use auth::{Actor, bearer, require_bearer, require_role, same_secret, token_hash};
-pub use body::{Body, BodyError, Request, join, read_bytes, read_bytes_at_once, read_json, split};
+pub use body::{
+    Body, BodyError, Request, announced_bytes, join, read_bytes, read_bytes_at_once, read_json, split,
+};
 pub use decide::{Decided, commit_event};
 pub use failure::{Answer, Failure};
 #[cfg(not(target_family = "wasm"))]
@@ -31,10 +34,11 @@ pub use ports::{
     Background, Clock, Database, KeyValue, Outbound, Platform, Random, SendError, Variables, moment,
 };
 pub use respond::{Response, ResponseBody, empty, into_problem, json, success, text};
+pub use room::{Room, Share};
 pub use router::{Matched, Params, Query, Route, find, more};
 pub use scheduler::{ask_scheduler, post_to_scheduler, wake_scheduler};
 pub use stream::{Gone, Producer, Sink};
-pub use together::run_together;
+pub use together::{run_together, within};
 pub use tokens::{LeaseToken, lease_token, read_lease_token, runner_token};
 
 /// The most bytes of a body that no route asks more for.

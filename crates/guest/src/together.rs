@@ -1,4 +1,4 @@
-//! Several tasks at once, waited for, but not for ever.
+//! Waiting for work, for several tasks at once too, but not for ever.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -50,4 +50,15 @@ pub async fn run_together<T: Future<Output = ()> + 'static>(
         Poll::Pending
     })
     .await;
+}
+
+/// What the work comes to; None where that takes longer than `ms`, and then it ends.
+pub async fn within<T>(platform: &impl Background, ms: u64, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut timeout = pin!(platform.sleep(ms));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => timeout.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }

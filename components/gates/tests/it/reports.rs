@@ -3,6 +3,8 @@
 use http::{Method, StatusCode};
 use penstock_api::problem::Problem;
 use penstock_api::runner::MAX_REPORT_BYTES;
+use penstock_gates_component::routes::handle;
+use penstock_guest::Body;
 use serde_json::json;
 
 use crate::platform::{JOB, World};
@@ -68,6 +70,30 @@ fn who_has_no_lease_does_not_learn_whether_the_body_is_too_large() {
     assert_eq!(at.hand_in(UNIT, large).refusal(), (413, "body_too_large"));
     at.leased(1);
     assert_eq!(at.hand_in(UNIT, XML).status, 201, "and there is room again");
+}
+
+#[test]
+fn a_second_large_report_is_sent_back_until_the_first_is_read() {
+    let at = World::new();
+    at.leased(1);
+    let report = |body| {
+        let path = format!("/api/v1/jobs/{JOB}/reports?{UNIT}");
+        http::Request::post(path).header("authorization", "Bearer lease").body(body).unwrap()
+    };
+    let never = Body::Coming(Box::pin(std::future::pending()));
+    let mut first = Box::pin(handle(at.clone(), report(never)));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(
+        first.as_mut().poll(&mut context).is_pending(),
+        "it does not say how large it is, and is awaited"
+    );
+
+    at.leased(1);
+    let refused = at.hand_in(UNIT, XML);
+    assert_eq!((refused.refusal(), refused.retry_after.as_deref()), ((503, "busy"), Some("1")));
+    drop(first);
+    at.leased(1);
+    assert_eq!(at.hand_in(UNIT, XML).status, 201);
 }
 
 #[test]
