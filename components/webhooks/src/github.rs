@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use penstock_api::problem::Problem;
 use penstock_forge::github::{DELIVERY_HEADER, EVENT_HEADER, SIGNATURE_HEADER, parse, verify};
-use penstock_forge::{MAX_BODY_BYTES, ParseError, Parsed, SignatureError};
-use penstock_guest::{Answer, Failure, Level, Platform, Request, log, read_bytes};
+use penstock_forge::{ParseError, Parsed, SignatureError};
+use penstock_guest::{Answer, Failure, Level, Platform, Request, log};
 use sha2::{Digest, Sha256};
 
+use crate::body::arrival;
 use crate::receive::{Incoming, Meaning, count_refused, keep};
 use crate::routes::not_configured;
 
@@ -24,7 +25,9 @@ pub async fn receive(platform: &impl Platform, request: Request) -> Answer {
         // Not worth reading up to 25 MiB for.
         return refuse(platform, &headers, SignatureError::Missing).await;
     }
-    let body = read_bytes(request, MAX_BODY_BYTES).await?;
+    // Held to the end, for as long as the body lies in memory.
+    let arrived = arrival(platform, request).await?;
+    let body = arrived.bytes.clone();
     let signature = headers.get(SIGNATURE_HEADER).map(http::HeaderValue::as_bytes);
     if let Err(error) = verify(secret.as_bytes(), signature, &body) {
         return refuse(platform, &headers, error).await;

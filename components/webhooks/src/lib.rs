@@ -2,6 +2,7 @@
 //!
 //! It holds the webhook secrets and nothing else: it can call the scheduler, and no forge.
 
+mod body;
 mod github;
 mod receive;
 pub mod routes;

@@ -5,9 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -46,6 +47,7 @@ impl Sent {
 pub struct TestPlatform {
     pub database: Rc<Database>,
     now_ms: Rc<Cell<i64>>,
+    sleeps_on: Rc<Cell<bool>>,
     drawn: Rc<Cell<u64>>,
     variables: Rc<RefCell<BTreeMap<String, String>>>,
     kept: Rc<RefCell<BTreeMap<String, Vec<u8>>>>,
@@ -61,6 +63,7 @@ impl TestPlatform {
         Self {
             database: Rc::new(database),
             now_ms: Rc::new(Cell::new(1_700_000_000_000)),
+            sleeps_on: Rc::default(),
             drawn: Rc::default(),
             variables: Rc::default(),
             kept: Rc::default(),
@@ -77,6 +80,11 @@ impl TestPlatform {
 
     pub fn pass(&self, ms: i64) {
         self.now_ms.set(self.now_ms.get() + ms);
+    }
+
+    /// From now on time passes only where the test lets it: who sleeps goes on when it is polled after that.
+    pub fn let_sleepers_wait(&self) {
+        self.sleeps_on.set(true);
     }
 
     /// The answer to the next request that has none yet.
@@ -177,7 +185,12 @@ impl Background for TestPlatform {
 
     /// Takes no time but on the clock.
     async fn sleep(&self, ms: u64) {
-        self.pass(i64::try_from(ms).unwrap_or(i64::MAX));
+        let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+        if !self.sleeps_on.get() {
+            return self.pass(ms);
+        }
+        let until = self.now().plus_ms(ms);
+        poll_fn(|_| if self.now() >= until { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 

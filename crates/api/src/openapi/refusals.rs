@@ -174,6 +174,7 @@ pub const HOOK: &[Refusal] = &[
     refusal(400, "invalid_json", "the payload is not JSON; it was kept as rejected"),
     refusal(400, "malformed_payload", "the payload is not what this event carries; it was kept as rejected"),
     refusal(401, "invalid_signature", "the signature is missing or does not fit; nothing was kept"),
+    refusal(408, "body_too_slow", "the body did not arrive within 10 seconds"),
     refusal(413, "body_too_large", "the payload is larger than 25 MiB"),
 ];
 
