@@ -23,7 +23,11 @@ pub async fn actor(platform: &impl Platform, headers: &HeaderMap, least: Role) -
     {
         // Who has to mend the database must get in while it takes no writes.
         if let Err(error) = made_known {
-            log(Level::Warn, "-", &format!("the other components do not know the admin_token yet: {error}"));
+            log(
+                Level::Warn,
+                platform.request_id(),
+                &format!("the other components do not know the admin_token yet: {error}"),
+            );
         }
         return Ok(Actor { name: bootstrap::NAME.to_owned(), role: Role::Admin, forge_login: None });
     }

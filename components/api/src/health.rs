@@ -17,7 +17,7 @@ pub async fn ready(platform: &impl Platform) -> Answer {
     match prepare(platform).await {
         Ok(()) => Ok(success(StatusCode::OK, [("status", json!("ready"))])),
         Err(error) => {
-            log(Level::Warn, "-", &format!("not ready: {error}"));
+            log(Level::Warn, platform.request_id(), &format!("not ready: {error}"));
             let detail = "the database can't be opened, or not be written; the log says why";
             Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready", detail)
                 .with_retry_after(1)

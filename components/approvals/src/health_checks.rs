@@ -41,7 +41,11 @@ pub async fn begin<P: Platform>(platform: &P) -> Answer {
         let platform = platform.clone();
         platform.clone().spawn(async move {
             if let Err(failure) = run(&platform, &claimed, now.plus_ms(CLAIM_MS)).await {
-                log(Level::Warn, "-", &format!("a health check is left to the clock: {failure:?}"));
+                log(
+                    Level::Warn,
+                    platform.request_id(),
+                    &format!("a health check is left to the clock: {failure:?}"),
+                );
             }
         });
     }
@@ -129,7 +133,11 @@ async fn tell(
             Ok(_) => Some(outcome),
             Err(failure) if is_obsolete(&failure) => Some("obsolete"),
             Err(failure) => {
-                log(Level::Warn, "-", &format!("what a health check came to was not told: {failure:?}"));
+                log(
+                    Level::Warn,
+                    platform.request_id(),
+                    &format!("what a health check came to was not told: {failure:?}"),
+                );
                 None
             }
         };

@@ -23,14 +23,14 @@ pub async fn receive(platform: &impl Platform, request: Request) -> Answer {
     let headers = request.headers().clone();
     if !may_be_signed(&headers) {
         // Not worth reading up to 25 MiB for.
-        return refuse(platform, &headers, SignatureError::Missing).await;
+        return refuse(platform, SignatureError::Missing).await;
     }
     // Held to the end, for as long as the body lies in memory.
     let arrived = arrival(platform, request).await?;
     let body = arrived.bytes.clone();
     let signature = headers.get(SIGNATURE_HEADER).map(http::HeaderValue::as_bytes);
     if let Err(error) = verify(secret.as_bytes(), signature, &body) {
-        return refuse(platform, &headers, error).await;
+        return refuse(platform, error).await;
     }
     let event_name = header(&headers, EVENT_HEADER);
     if event_name.is_empty() {
@@ -49,9 +49,9 @@ fn may_be_signed(headers: &HeaderMap) -> bool {
     value.len() == SIGNATURE_BYTES && value.starts_with(b"sha256=")
 }
 
-async fn refuse(platform: &impl Platform, headers: &HeaderMap, error: SignatureError) -> Answer {
+async fn refuse(platform: &impl Platform, error: SignatureError) -> Answer {
     count_refused(platform, "github").await;
-    log(Level::Warn, &header(headers, "x-request-id"), &format!("a GitHub webhook was refused: {error}"));
+    log(Level::Warn, platform.request_id(), &format!("a GitHub webhook was refused: {error}"));
     Err(invalid_signature().into())
 }
 

@@ -5,10 +5,9 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use penstock_api::internal::{MAX_DELIVERIES, WorkOff};
 use penstock_domain::DeliveryId;
-use penstock_guest::{Level, Platform, SCHEDULER, log};
+use penstock_guest::{Level, Platform, SCHEDULER, internal_post, log};
 
 /// The scheduler is asked to work them off, not to be done with it.
 const TIMEOUT_MS: u64 = 30_000;
@@ -54,19 +53,16 @@ fn next() -> Option<Vec<DeliveryId>> {
 }
 
 async fn tell(platform: &impl Platform, deliveries: Vec<DeliveryId>) {
-    let request = serde_json::to_vec(&WorkOff { deliveries }).ok().and_then(|body| {
-        http::Request::post(format!("{SCHEDULER}/internal/deliveries"))
-            .header(CONTENT_TYPE, "application/json")
-            .body(Bytes::from(body))
-            .ok()
-    });
-    let Some(request) = request else { return };
+    let url = format!("{SCHEDULER}/internal/deliveries");
+    let body = serde_json::to_vec(&WorkOff { deliveries }).unwrap_or_default();
+    let Ok(request) = internal_post(platform, &url, Bytes::from(body)) else { return };
+    let id = platform.request_id();
     match platform.send(request, TIMEOUT_MS, 64 * 1024).await {
         Ok(answer) if answer.status().is_success() => {}
         Ok(answer) => {
             let why = format!("the scheduler answered {} when it was woken", answer.status());
-            log(Level::Warn, "-", &why);
+            log(Level::Warn, id, &why);
         }
-        Err(error) => log(Level::Warn, "-", &format!("the scheduler was not woken: {error}")),
+        Err(error) => log(Level::Warn, id, &format!("the scheduler was not woken: {error}")),
     }
 }

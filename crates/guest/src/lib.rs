@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod decide;
 mod failure;
+mod internal;
 mod log;
 mod ports;
 mod respond;
@@ -27,6 +28,7 @@ pub use body::{
 };
 pub use decide::{Decided, commit_event};
 pub use failure::{Answer, Failure};
+pub use internal::{NO_REQUEST_ID, REQUEST_ID, internal_post};
 #[cfg(not(target_family = "wasm"))]
 pub use log::listen;
 pub use log::{Level, log};

@@ -8,6 +8,8 @@ use penstock_engine::Moment;
 use penstock_store::{Connection, Store, StoreError};
 use thiserror::Error;
 
+use crate::internal::NO_REQUEST_ID;
+
 pub trait Clock {
     fn now(&self) -> Timestamp;
 }
@@ -42,6 +44,11 @@ pub enum SendError {
 
 #[allow(async_fn_in_trait, reason = "as above")]
 pub trait Outbound {
+    /// The id of the request that is answered: calls to other components bear it, and what is logged for it.
+    fn request_id(&self) -> &str {
+        NO_REQUEST_ID
+    }
+
     /// Sends, and reads the whole answer, of at most `max_bytes`, within `timeout_ms`.
     async fn send(
         &self,

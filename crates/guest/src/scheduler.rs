@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::SCHEDULER;
 use crate::failure::Failure;
+use crate::internal::internal_post;
 use crate::log::{Level, log};
 use crate::ports::{Background, Outbound};
 
@@ -36,16 +37,13 @@ pub async fn post_to_scheduler(
     body: Bytes,
     authorization: Option<http::HeaderValue>,
 ) -> Result<http::Response<Bytes>, Failure> {
-    let mut request = http::Request::new(body);
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = format!("{SCHEDULER}{path}").parse().map_err(|_| Problem::not_found("route"))?;
-    let json = http::HeaderValue::from_static("application/json");
-    request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    let url = format!("{SCHEDULER}{path}");
+    let mut request = internal_post(platform, &url, body).map_err(|_| Problem::not_found("route"))?;
     if let Some(value) = authorization {
         request.headers_mut().insert(http::header::AUTHORIZATION, value);
     }
     let answer = platform.send(request, TIMEOUT_MS, MAX_ANSWER_BYTES).await.map_err(|error| {
-        log(Level::Error, "-", &format!("the scheduler did not answer: {error}"));
+        log(Level::Error, platform.request_id(), &format!("the scheduler did not answer: {error}"));
         let detail = "the scheduler did not answer; ask for the state before you try again";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "scheduler_unavailable", "Service unavailable", detail)
             .with_retry_after(1)
@@ -67,7 +65,8 @@ pub fn wake_scheduler<P: Outbound + Background + Clone + 'static>(platform: &P) 
         if let Err(failure) =
             post_to_scheduler(&to_wake, "/internal/settle", Bytes::from_static(b"{}"), None).await
         {
-            log(Level::Warn, "-", &format!("the scheduler was not woken: {failure:?}"));
+            let id = to_wake.request_id();
+            log(Level::Warn, id, &format!("the scheduler was not woken: {failure:?}"));
         }
     });
 }

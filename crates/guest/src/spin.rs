@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
@@ -16,24 +17,28 @@ use spin_sdk::wasip3::http::types::ErrorCode;
 
 use crate::body::{Body, BodyError, Request};
 use crate::failure::Answer;
+use crate::internal::{NO_REQUEST_ID, REQUEST_ID};
 use crate::ports::{Background, Clock, Database, KeyValue, Outbound, Random, SendError, Variables};
 use crate::respond::{Response, ResponseBody};
 use crate::stream::Sink;
 
-/// The platform that this component runs on.
-#[derive(Debug, Clone, Copy)]
-pub struct Spin;
+/// The platform that this component runs on, as one request sees it.
+#[derive(Debug, Clone)]
+pub struct Spin {
+    request_id: Rc<str>,
+}
 
 /// Answers one request: the whole of a component but for its handler.
 pub async fn serve<F: Future<Output = Answer>>(
     request: spin_sdk::http::Request,
     handle: impl FnOnce(Spin, Request) -> F,
 ) -> http::Response<BoxBody> {
-    let request_id =
-        request.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or("-").to_owned();
+    let request_id = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).unwrap_or(NO_REQUEST_ID);
+    let platform = Spin { request_id: request_id.into() };
+    let request_id = platform.request_id.clone();
     let is_head = request.method() == http::Method::HEAD;
     let request = request.map(|body| Body::Incoming(Incoming(body)));
-    let response = handle(Spin, request).await.unwrap_or_else(|failure| failure.respond(&request_id));
+    let response = handle(platform, request).await.unwrap_or_else(|failure| failure.respond(&request_id));
     into_spin(response, is_head)
 }
 
@@ -153,6 +158,10 @@ async fn polled_again<T>(work: impl Future<Output = T>) -> T {
 }
 
 impl Outbound for Spin {
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     async fn send(
         &self,
         request: http::Request<Bytes>,

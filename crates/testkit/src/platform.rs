@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use penstock_domain::Timestamp;
 use penstock_guest::{
-    Answer, Background, Body, Clock, KeyValue, Outbound, Random, Request, ResponseBody, SendError, Sink,
-    Variables,
+    Answer, Background, Body, Clock, KeyValue, NO_REQUEST_ID, Outbound, Random, Request, ResponseBody,
+    SendError, Sink, Variables,
 };
 use penstock_store::{Store, StoreError, migrate};
 use serde_json::Value;
@@ -46,6 +46,7 @@ impl Sent {
 #[derive(Clone)]
 pub struct TestPlatform {
     pub database: Rc<Database>,
+    request_id: Rc<str>,
     now_ms: Rc<Cell<i64>>,
     sleeps_on: Rc<Cell<bool>>,
     drawn: Rc<Cell<u64>>,
@@ -62,6 +63,7 @@ impl TestPlatform {
         now_or_never(migrate(&&database)).expect("the migrations run");
         Self {
             database: Rc::new(database),
+            request_id: NO_REQUEST_ID.into(),
             now_ms: Rc::new(Cell::new(1_700_000_000_000)),
             sleeps_on: Rc::default(),
             drawn: Rc::default(),
@@ -76,6 +78,12 @@ impl TestPlatform {
     /// Sets a variable; an empty one counts as not set.
     pub fn set_variable(&self, name: &str, value: &str) {
         self.variables.borrow_mut().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The same platform, as the request of this id sees it.
+    #[must_use]
+    pub fn of_request(&self, id: &str) -> Self {
+        Self { request_id: id.into(), ..self.clone() }
     }
 
     pub fn pass(&self, ms: i64) {
@@ -163,6 +171,10 @@ impl KeyValue for TestPlatform {
 }
 
 impl Outbound for TestPlatform {
+    fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     /// Answers in the order of the script; beyond it, nobody is there.
     async fn send(
         &self,

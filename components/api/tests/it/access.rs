@@ -112,8 +112,10 @@ fn what_is_done_bears_the_name_of_the_token() {
     assert_eq!(actors, "user:ada@acme");
 
     let path = format!("/api/v1/pipelines/{}/execute", made["pipeline"]["id"].as_str().unwrap());
-    ask(&platform, &secret, "POST", &path, &json!({})).expect(503);
-    assert_eq!(platform.sent()[0].json()["actor"], "ada@acme");
+    ask(&platform.of_request("request-1"), &secret, "POST", &path, &json!({})).expect(503);
+    let handed_on = &platform.sent()[0];
+    assert_eq!(handed_on.json()["actor"], "ada@acme");
+    assert_eq!(handed_on.headers["x-request-id"], "request-1", "it is one request in every log");
 }
 
 #[test]

@@ -3,3 +3,4 @@
 
 mod asking;
 mod bodies;
+mod deliveries;
