@@ -56,13 +56,14 @@ pub async fn keep(platform: &impl Platform, incoming: Incoming<'_>) -> Answer {
         repository_keys: &repository_keys,
     };
     let store = platform.store().await?;
-    let (told, reason) = match store.receive(new, now, now.plus_ms(UNATTENDED_MS)).await? {
-        Received::New => (status, reason),
-        Received::NoPipeline => ("ignored", Some(NO_PIPELINE)),
-        Received::Duplicate => ("duplicate", None),
+    let (told, reason, kept) = match store.receive(new, now, now.plus_ms(UNATTENDED_MS)).await? {
+        Received::New => (status, reason, id),
+        Received::Again(kept) => (status, reason, kept),
+        Received::NoPipeline => ("ignored", Some(NO_PIPELINE), id),
+        Received::Duplicate => ("duplicate", None, id),
     };
     if told == "received" {
-        wake_scheduler(platform, id);
+        wake_scheduler(platform, kept);
     }
     let mut body = json!({ "success": true, "delivery": incoming.key, "status": told });
     if let Some(reason) = reason {

@@ -30,6 +30,8 @@ pub enum Received {
     New,
     /// Kept as ignored: no pipeline is of its repository.
     NoPipeline,
+    /// It had failed, and begins anew under the id that it has.
+    Again(DeliveryId),
     Duplicate,
 }
 
@@ -48,9 +50,12 @@ pub struct Delivery {
     pub received_at: Timestamp,
     /// It could not be worked off before, for a reason that was told.
     pub was_postponed: bool,
+    /// Of the subject `delivery:<id>`, which its end has to expect: one that had failed ends a second time.
+    pub version: i64,
 }
 
-const COLUMNS: &str = "id, forge, event_name, status, event, attempts, received_at, reason IS NOT NULL";
+const COLUMNS: &str = "id, forge, event_name, status, event, attempts, received_at, reason IS NOT NULL,
+    COALESCE((SELECT version FROM subjects WHERE subject = 'delivery:' || id), 0)";
 
 fn delivery(r: &Row) -> Result<Delivery, StoreError> {
     Ok(Delivery {
@@ -62,12 +67,14 @@ fn delivery(r: &Row) -> Result<Delivery, StoreError> {
         attempts: r.unsigned(5)?,
         received_at: r.parse(6)?,
         was_postponed: r.integer(7)? != 0,
+        version: r.integer(8)?,
     })
 }
 
 impl<C: Connection> Store<C> {
     /// Keeps the delivery, once. `retry_at`: when the clock takes it up if nobody has by then. One that no pipeline
-    /// is there for has ended with that, so that the forge's answer says so and nobody is woken for it.
+    /// is there for has ended with that, so that the forge's answer says so and nobody is woken for it. One that has
+    /// failed is kept anew: whoever mended the cause delivers it again, and executions that it did start know it.
     ///
     /// # Errors
     /// As every write.
@@ -86,7 +93,12 @@ impl<C: Connection> Store<C> {
             WHERE repository_key IN (SELECT value FROM json_each(?11)) AND deleted_at IS NULL AND is_active = 1)
             AS is_unwanted)
           WHERE true
-          ON CONFLICT (forge, delivery_key) DO NOTHING RETURNING status"
+          ON CONFLICT (forge, delivery_key) DO UPDATE SET event_name = excluded.event_name,
+            status = excluded.status, reason = excluded.reason, event = excluded.event, payload = excluded.payload,
+            outcome = NULL, attempts = 0, due_at = excluded.due_at, received_at = excluded.received_at,
+            completed_at = excluded.completed_at
+          WHERE deliveries.status = 'failed'
+          RETURNING id, status"
         );
         let parameters = vec![
             id(new.id),
@@ -103,7 +115,12 @@ impl<C: Connection> Store<C> {
         ];
         let rows = self.connection.query(&sql, parameters).await?;
         let Some(row) = rows.first() else { return Ok(Received::Duplicate) };
-        Ok(if row.text(0)? == new.status { Received::New } else { Received::NoPipeline })
+        let kept: DeliveryId = row.parse(0)?;
+        Ok(match row.text(1)? == new.status {
+            false => Received::NoPipeline,
+            true if kept == new.id => Received::New,
+            true => Received::Again(kept),
+        })
     }
 
     /// Those of the deliveries that are there, oldest first.

@@ -1,8 +1,9 @@
-//! Who is told of a delivery.
+//! What is kept of a delivery, and who is told of it.
 
 use penstock_testkit::platform::{Answered, TestPlatform};
 use penstock_testkit::{HostedRepository, PushedCommit, github_push_payload};
 use penstock_webhooks::routes::handle;
+use serde_json::json;
 
 use crate::asking::{deliver, receiver, signed};
 
@@ -20,6 +21,36 @@ fn with_pipeline() -> TestPlatform {
 fn push() -> Vec<u8> {
     let commit = PushedCommit { sha: "a".repeat(40), ..PushedCommit::default() };
     github_push_payload(&HostedRepository::new("acme/web"), "main", None, &[commit])
+}
+
+fn text(platform: &TestPlatform, sql: &str) -> String {
+    platform.database.raw().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_delivery_that_had_failed_is_taken_up_when_it_comes_again_and_any_other_is_a_duplicate() {
+    let platform = with_pipeline();
+    let deliver = || deliver(&platform, "push", "one", &push()).expect(202)["status"].clone();
+    assert_eq!((deliver(), deliver()), (json!("received"), json!("duplicate")));
+    platform.run_tasks();
+    platform.sent();
+    let id = text(&platform, "SELECT id FROM deliveries");
+    let fail =
+        "UPDATE deliveries SET status = 'failed', reason = 'the forge was out of order', attempts = 100,
+      outcome = '[]', completed_at = received_at";
+    platform.database.raw().execute_batch(fail).unwrap();
+
+    assert_eq!(deliver(), "received");
+    platform.run_tasks();
+    assert_eq!(platform.sent()[0].json(), json!({ "deliveries": [id] }), "it is told by the id that it has");
+    let is_anew = "SELECT status || attempts || (reason IS NULL) || (completed_at IS NULL) FROM deliveries";
+    assert_eq!(text(&platform, is_anew), "received011");
+    assert_eq!(deliver(), "duplicate");
+    for ended in ["processed", "ignored", "rejected"] {
+        let sql = format!("UPDATE deliveries SET status = '{ended}'");
+        platform.database.raw().execute_batch(&sql).unwrap();
+        assert_eq!(deliver(), "duplicate", "{ended}");
+    }
 }
 
 #[test]

@@ -32,8 +32,8 @@ fn github() -> Operation {
     Operation::new("post", "/hooks/github", "receiveGithubWebhook", TAG, "Receive a delivery of GitHub")
         .about(
             "The signature is checked over the raw body, the delivery is kept, and then answered; what follows from \
-             it happens afterwards. A delivery that comes twice has one effect. Set the webhook's content type to \
-             `application/json`.",
+             it happens afterwards. A delivery that comes twice has one effect; one that had failed is taken up again. \
+             Set the webhook's content type to `application/json`.",
         )
         .for_whom(&["github_signature"])
         .header("X-GitHub-Event", json!({ "type": "string", "minLength": 1, "maxLength": 200 }), "The event's name.")

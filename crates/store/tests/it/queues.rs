@@ -70,6 +70,49 @@ fn a_delivery_for_no_pipeline_has_ended_when_it_is_kept() {
 }
 
 #[test]
+fn a_delivery_that_has_failed_begins_anew_when_it_comes_again() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let ours = ["git.example/a/b".to_owned()];
+    let first = delivery("a").id;
+    let receive = |repository_keys: &[String]| {
+        let id = DeliveryId(penstock_domain::id::uuid_v7(world.now(), [9; 10]));
+        let new = NewDelivery { id, repository_keys, ..delivery("a") };
+        now_or_never(world.store.receive(new, world.now(), world.now())).unwrap()
+    };
+    let new = NewDelivery { repository_keys: &ours, ..delivery("a") };
+    now_or_never(world.store.receive(new, world.now(), world.now())).unwrap();
+    let end_as = |status: &str| {
+        let [delivery] = now_or_never(world.store.deliveries(&[first])).unwrap().try_into().unwrap();
+        let done = penstock_engine::DeliveryDone {
+            id: first,
+            status: status.to_owned(),
+            reason: Some("the forge was out of order".to_owned()),
+            outcome: Some("[]".to_owned()),
+        };
+        let change = penstock_engine::Changes { deliveries: vec![done], ..Default::default() };
+        let subject = format!("delivery:{first}");
+        let entry = penstock_store::Entry { subject, expect: delivery.version, change: &change };
+        let by = penstock_store::Cause::new("scheduler", "work_off");
+        now_or_never(world.store.commit(&entry, &by, world.now())).unwrap();
+    };
+    now_or_never(world.store.claim_deliveries(world.now(), world.now(), 10)).unwrap();
+    end_as("failed");
+    world.pass(86_400_000);
+
+    assert_eq!(receive(&ours), Received::Again(first));
+    let [again] = now_or_never(world.store.deliveries(&[first])).unwrap().try_into().unwrap();
+    assert_eq!((again.status.as_str(), again.attempts, again.was_postponed), ("received", 0, false));
+    assert_eq!((again.received_at, again.version), (world.now(), 1));
+    assert_eq!(receive(&ours), Received::Duplicate, "it waits to be worked off");
+    end_as("failed");
+    assert_eq!(receive(&[]), Received::NoPipeline, "there is none of its repository any more");
+    assert_eq!(receive(&ours), Received::Duplicate, "what was ignored stays so");
+    let rows: i64 = database.raw().query_row("SELECT count(*) FROM deliveries", [], |r| r.get(0)).unwrap();
+    assert_eq!(rows, 1);
+}
+
+#[test]
 fn effects_of_one_topic_go_out_one_after_the_other() {
     let database = Database::in_memory();
     let world = World::new(&database);
