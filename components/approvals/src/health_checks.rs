@@ -105,6 +105,7 @@ async fn ask(platform: &impl Platform, check: &HealthCheck) -> Outcome {
         Ok(status) => Outcome::Answered(status.as_u16()),
         Err(SendError::NoAnswer(_, why)) => Outcome::NoAnswer(why),
         Err(SendError::Unreachable(_, why)) => Outcome::Unreachable(why),
+        Err(error @ SendError::TooLarge(..)) => Outcome::NoAnswer(error.to_string()),
     }
 }
 

@@ -228,7 +228,9 @@ async fn post_signed(platform: &impl Platform, url: &str, token: &str, id: &str,
             status => Pushed::Unknown(format!("the runner answered {status}")),
         },
         Err(SendError::Unreachable(..)) => Pushed::Refused(Unreachable::Refused),
-        Err(error @ SendError::NoAnswer(..)) => Pushed::Unknown(error.to_string()),
+        Err(error @ (SendError::NoAnswer(..) | SendError::TooLarge(..))) => {
+            Pushed::Unknown(error.to_string())
+        }
     }
 }
 

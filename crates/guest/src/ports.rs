@@ -40,6 +40,9 @@ pub enum SendError {
     /// It may have been received; the answer was lost, or took too long.
     #[error("no whole answer came from {0}: {1}")]
     NoAnswer(String, String),
+    /// It was received and answered, with more bytes than are read; so it will be the next time.
+    #[error("the answer of {0} is larger than {1} bytes")]
+    TooLarge(String, usize),
 }
 
 #[allow(async_fn_in_trait, reason = "as above")]

@@ -171,8 +171,7 @@ impl Outbound for Spin {
         let host = host_of(&request);
         let (whole, answer) = in_time(timeout_ms, request, &host, max_bytes).await?;
         if whole == Whole::No {
-            let why = format!("the answer is larger than {max_bytes} bytes");
-            return Err(SendError::NoAnswer(host, why));
+            return Err(SendError::TooLarge(host, max_bytes));
         }
         Ok(answer)
     }

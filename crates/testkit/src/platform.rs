@@ -99,6 +99,11 @@ impl TestPlatform {
     pub fn answer_next(&self, status: StatusCode, body: &Value) {
         let mut answer = http::Response::new(Bytes::from(body.to_string()));
         *answer.status_mut() = status;
+        self.answer_next_with(answer);
+    }
+
+    /// As [`Self::answer_next`], with headers, and bytes that need not be JSON.
+    pub fn answer_next_with(&self, answer: http::Response<Bytes>) {
         self.answers.borrow_mut().push_back(Ok(answer));
     }
 
@@ -180,13 +185,17 @@ impl Outbound for TestPlatform {
         &self,
         request: http::Request<Bytes>,
         _timeout_ms: u64,
-        _max_bytes: usize,
+        max_bytes: usize,
     ) -> Result<http::Response<Bytes>, SendError> {
         let (parts, body) = request.into_parts();
         let uri = parts.uri.to_string();
         let nobody = SendError::Unreachable(uri.clone(), "the test gave no answer".to_owned());
+        let too_large = SendError::TooLarge(uri.clone(), max_bytes);
         self.sent.borrow_mut().push(Sent { method: parts.method, uri, headers: parts.headers, body });
-        self.answers.borrow_mut().pop_front().unwrap_or(Err(nobody))
+        match self.answers.borrow_mut().pop_front().unwrap_or(Err(nobody)) {
+            Ok(answer) if answer.body().len() > max_bytes => Err(too_large),
+            answered => answered,
+        }
     }
 }
 
