@@ -1,13 +1,33 @@
 //! Sending a request to GitHub: the token, one redirect, and what the answer means.
 
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use penstock_forge::github::classify_response;
-use penstock_forge::{Outcome, RequestSpec, backoff_seconds};
-use penstock_guest::Platform;
+use penstock_forge::{Outcome, RequestSpec, RetryCause, backoff_seconds};
+use penstock_guest::{Platform, SendError};
 
 const TIMEOUT_MS: u64 = 10_000;
 /// The largest pipeline file, and room for GitHub's JSON around a commit.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// What a person does about a token that is not enough.
+pub const TO_READ: &str = "set github_token to one that may read the repository (`contents:read`; of a classic \
+                           token `repo`)";
+
+/// What came of a request.
+pub struct Answered {
+    pub outcome: Outcome,
+    /// None where nothing came.
+    pub status: Option<StatusCode>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl From<Outcome> for Answered {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, status: None, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+}
 
 /// The base of the REST API. Its path is a variable of its own, for Spin allows a host only without one.
 pub async fn api_url(platform: &impl Platform) -> String {
@@ -19,26 +39,25 @@ pub async fn api_url(platform: &impl Platform) -> String {
     format!("{}{slash}{path}", origin.trim_end_matches('/'))
 }
 
-/// Sends it, following one move within the same origin. The body is that of a [`Outcome::Done`].
-pub async fn send(platform: &impl Platform, request: &RequestSpec, attempt: u32) -> (Outcome, Bytes) {
-    let (outcome, body) = send_once(platform, request, attempt).await;
-    let moved = match &outcome {
+/// Sends it, following one move within the same origin. `attempt` counts from 1.
+pub async fn send(platform: &impl Platform, request: &RequestSpec, attempt: u32) -> Answered {
+    let answered = send_once(platform, request, attempt).await;
+    let moved = match &answered.outcome {
         Outcome::Moved { location } => request.redirected(location),
-        _ => return (outcome, body),
+        _ => return answered,
     };
     match moved {
-        None => (Outcome::Permanent { why: "the forge sends us to another host".to_owned() }, Bytes::new()),
+        None => permanent("the forge sends us to another host").into(),
         Some(request) => match send_once(platform, &request, attempt).await {
-            (Outcome::Moved { .. }, _) => (
-                Outcome::Permanent { why: "the forge sends us from place to place".to_owned() },
-                Bytes::new(),
-            ),
+            Answered { outcome: Outcome::Moved { .. }, .. } => {
+                permanent("the forge sends us from place to place").into()
+            }
             answered => answered,
         },
     }
 }
 
-async fn send_once(platform: &impl Platform, request: &RequestSpec, attempt: u32) -> (Outcome, Bytes) {
+async fn send_once(platform: &impl Platform, request: &RequestSpec, attempt: u32) -> Answered {
     let mut builder = http::Request::builder().method(request.method.clone()).uri(&request.url);
     for (name, value) in &request.headers {
         builder = builder.header(*name, value);
@@ -47,22 +66,27 @@ async fn send_once(platform: &impl Platform, request: &RequestSpec, attempt: u32
         builder = builder.header(http::header::AUTHORIZATION, format!("Bearer {token}"));
     }
     let Ok(sent) = builder.body(Bytes::from(request.body.clone())) else {
-        return (
-            Outcome::Permanent { why: "the request can't be made; check github_token".to_owned() },
-            Bytes::new(),
-        );
+        return permanent("the request can't be made; check github_token").into();
     };
     match platform.send(sent, TIMEOUT_MS, MAX_ANSWER_BYTES).await {
         Ok(answer) => {
-            let (parts, body) = answer.into_parts();
-            let outcome = classify_response(parts.status, &parts.headers, &body, attempt, platform.now());
-            (outcome, body)
+            let (http::response::Parts { status, headers, .. }, body) = answer.into_parts();
+            let outcome = classify_response(status, &headers, &body, attempt, platform.now());
+            Answered { outcome, status: Some(status), headers, body }
         }
-        Err(_) => {
-            let why = penstock_forge::RetryCause::ServerError;
-            (Outcome::RetryAfter { seconds: backoff_seconds(attempt), why }, Bytes::new())
+        Err(SendError::TooLarge(..)) => {
+            let why = format!("the forge's answer has more than {} KiB", MAX_ANSWER_BYTES / 1024);
+            permanent(&why).into()
+        }
+        Err(SendError::Unreachable(..) | SendError::NoAnswer(..)) => {
+            let seconds = backoff_seconds(attempt);
+            Outcome::RetryAfter { seconds, why: RetryCause::ServerError }.into()
         }
     }
+}
+
+fn permanent(why: &str) -> Outcome {
+    Outcome::Permanent { why: why.to_owned() }
 }
 
 /// A sentence for a person.
@@ -70,16 +94,17 @@ pub fn why(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
         Outcome::NotFound => "the forge does not know it, or does not show it to this token".to_owned(),
-        Outcome::Unauthorized { why } => format!("the forge refuses the token ({why}); set github_token"),
         Outcome::Moved { .. } => "it has moved".to_owned(),
         Outcome::RetryAfter { seconds, why } => {
             let why = match why {
-                penstock_forge::RetryCause::RateLimit => "the token's rate limit is used up",
-                penstock_forge::RetryCause::SecondaryRateLimit => "the forge asks for less at once",
-                penstock_forge::RetryCause::ServerError => "the forge can't be reached or is out of order",
+                RetryCause::RateLimit => "the token's rate limit is used up",
+                RetryCause::SecondaryRateLimit => "the forge asks for less at once",
+                RetryCause::ServerError => "the forge can't be reached or is out of order",
             };
             format!("{why}; again in {seconds} s")
         }
-        Outcome::Permanent { why } => why.clone(),
+        Outcome::Unauthorized { why } | Outcome::Forbidden { why } | Outcome::Permanent { why } => {
+            why.clone()
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! Speaks to the forges: reads files at a commit, and tells commit statuses from the outbox.
+//! Speaks to the forges: reads files and commits, and tells commit statuses from the outbox.
 //!
 //! It alone holds the forges' tokens, and is on no public route: only the other components reach it.
 
+mod commits;
 mod files;
 mod github;
+mod reading;
 pub mod routes;
 mod statuses;
 

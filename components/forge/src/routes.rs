@@ -3,13 +3,14 @@
 use http::Method;
 use penstock_guest::{Answer, Platform, Request, Route, find};
 
-use crate::{files, statuses};
+use crate::{commits, files, statuses};
 
 #[derive(Clone, Copy)]
 enum To {
     Statuses,
     File,
     Commit,
+    Tag,
     Branch,
 }
 
@@ -17,6 +18,7 @@ const ROUTES: &[Route<To>] = &[
     (Method::POST, "/internal/statuses", To::Statuses),
     (Method::POST, "/internal/files", To::File),
     (Method::POST, "/internal/commits", To::Commit),
+    (Method::POST, "/internal/tags", To::Tag),
     (Method::POST, "/internal/branches", To::Branch),
 ];
 
@@ -27,7 +29,8 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
     match matched.to {
         To::Statuses => statuses::send_due(&platform).await,
         To::File => files::read(&platform, request).await,
-        To::Commit => files::tag(&platform, request).await,
-        To::Branch => files::branch(&platform, request).await,
+        To::Commit => commits::read(&platform, request).await,
+        To::Tag => commits::read_tag(&platform, request).await,
+        To::Branch => commits::read_branch(&platform, request).await,
     }
 }

@@ -60,8 +60,9 @@ async fn send<C: Connection>(
             store.postpone_effect(claimed.id, due_at, &github::why(&outcome)).await?;
         }
         Outcome::Unauthorized { .. } if now.since_ms(claimed.created_at) < GIVE_UP_MS => {
-            log(Level::Warn, "-", &github::why(&outcome));
-            store.postpone_effect(claimed.id, now.plus_ms(REFUSED_MS), &github::why(&outcome)).await?;
+            let why = format!("{}; set github_token", github::why(&outcome));
+            log(Level::Warn, platform.request_id(), &why);
+            store.postpone_effect(claimed.id, now.plus_ms(REFUSED_MS), &why).await?;
         }
         other => {
             let why = github::why(other);
@@ -92,7 +93,7 @@ async fn tell(platform: &impl Platform, status: &ForgeStatus, attempt: u32) -> O
     let told = CommitStatus::new(state, &status.context, &status.description, Some(&target));
     let api_url = github::api_url(platform).await;
     match status_request(&api_url, &status.repository, &status.commit_sha, &told) {
-        Ok(request) => github::send(platform, &request, attempt).await.0,
+        Ok(request) => github::send(platform, &request, attempt).await.outcome,
         Err(error) => Outcome::Permanent { why: error.to_string() },
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use penstock_api::internal::{FromForge, ReadBranch, ReadFile, ReadTag};
-use penstock_forge::CommitInfo;
+use penstock_forge::{BranchHead, CommitInfo};
 use penstock_guest::{FORGE, Platform};
 use penstock_store::Pipeline;
 use serde::Serialize;
@@ -37,6 +37,7 @@ pub async fn definition(
         repository: repository.to_owned(),
         path,
         commit_sha: commit_sha.to_owned(),
+        attempt: 1,
     };
     ask(platform, "files", &asked).await
 }
@@ -48,9 +49,13 @@ pub async fn branch_head(
     repository: &str,
     branch: &str,
 ) -> FromForge<CommitInfo> {
-    let asked =
-        ReadBranch { forge: forge.to_owned(), repository: repository.to_owned(), branch: branch.to_owned() };
-    ask(platform, "branches", &asked).await
+    let asked = ReadBranch {
+        forge: forge.to_owned(),
+        repository: repository.to_owned(),
+        branch: Some(branch.to_owned()),
+        attempt: 1,
+    };
+    ask(platform, "branches", &asked).await.map(|head: BranchHead| head.commit)
 }
 
 /// The commit that a tag leads to, where the event did not tell it.
@@ -60,8 +65,13 @@ pub async fn tagged_commit(
     repository: &str,
     tag: &str,
 ) -> FromForge<CommitInfo> {
-    let asked = ReadTag { forge: forge.to_owned(), repository: repository.to_owned(), tag: tag.to_owned() };
-    ask(platform, "commits", &asked).await
+    let asked = ReadTag {
+        forge: forge.to_owned(),
+        repository: repository.to_owned(),
+        tag: tag.to_owned(),
+        attempt: 1,
+    };
+    ask(platform, "tags", &asked).await
 }
 
 async fn ask<T: DeserializeOwned>(

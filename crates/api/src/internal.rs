@@ -13,22 +13,45 @@ pub struct ReadFile {
     pub repository: String,
     pub path: String,
     pub commit_sha: String,
+    /// Which one it is, from 1: with each the forge is given more time.
+    #[serde(default = "first")]
+    pub attempt: u32,
 }
 
-/// `POST /internal/commits` of the forge component: the commit that a tag leads to.
+/// `POST /internal/commits` of the forge component: what a commit says, and who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadCommit {
+    pub forge: String,
+    pub repository: String,
+    pub commit_sha: String,
+    #[serde(default = "first")]
+    pub attempt: u32,
+}
+
+/// `POST /internal/tags` of the forge component: the commit that a tag leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadTag {
     pub forge: String,
     pub repository: String,
     pub tag: String,
+    #[serde(default = "first")]
+    pub attempt: u32,
 }
 
-/// `POST /internal/branches` of the forge component: the newest commit of a branch.
+/// `POST /internal/branches` of the forge component: the newest commit of a branch, and which branch that is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadBranch {
     pub forge: String,
     pub repository: String,
-    pub branch: String,
+    /// None: the repository's default branch.
+    #[serde(default)]
+    pub branch: Option<String>,
+    #[serde(default = "first")]
+    pub attempt: u32,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 /// What the forge had to say.
@@ -48,6 +71,18 @@ pub enum FromForge<T> {
     Failed {
         why: String,
     },
+}
+
+impl<T> FromForge<T> {
+    /// The same with another value.
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> FromForge<U> {
+        match self {
+            Self::Found { value } => FromForge::Found { value: to(value) },
+            Self::NotFound => FromForge::NotFound,
+            Self::Later { seconds, why } => FromForge::Later { seconds, why },
+            Self::Failed { why } => FromForge::Failed { why },
+        }
+    }
 }
 
 /// The most deliveries that one call names.

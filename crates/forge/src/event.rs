@@ -90,7 +90,7 @@ pub struct Tag {
     /// Without `refs/tags/`.
     pub name: String,
     /// The commit that the tag leads to, also where the tag is an annotated one. None where the event does not
-    /// tell it: ask the forge ([`crate::github::commit::commit_request`]), then [`ForgeEvent::with_tag_commit`].
+    /// tell it: ask the forge ([`crate::github::commit::tag_request`]), then [`ForgeEvent::with_tag_commit`].
     pub commit: Option<CommitInfo>,
 }
 
@@ -102,6 +102,14 @@ pub struct CommitInfo {
     pub author_name: Option<String>,
     pub author_login: Option<String>,
     pub committed_at: Option<Timestamp>,
+}
+
+/// A branch, and its newest commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchHead {
+    /// Without `refs/heads/`.
+    pub branch: String,
+    pub commit: CommitInfo,
 }
 
 impl ForgeEvent {

@@ -16,6 +16,10 @@ pub enum Outcome {
     Unauthorized {
         why: String,
     },
+    /// The token may not do this. No use before it has the right, or another takes its place.
+    Forbidden {
+        why: String,
+    },
     /// The repository lies elsewhere now: [`crate::RequestSpec::redirected`].
     Moved {
         location: String,

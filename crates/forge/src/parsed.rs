@@ -82,7 +82,8 @@ impl ParseError {
     }
 }
 
-/// Whether a commit message asks for no run. A pull request's payload has no commit message: it is not asked.
+/// Whether a commit message asks for no run. A pull request's payload has no commit message: ask the forge for its
+/// head's ([`crate::github::commit::commit_request`]).
 pub fn skips_ci(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["[skip ci]", "[ci skip]"].iter().any(|mark| message.contains(mark))

@@ -4,6 +4,7 @@ pub mod commit;
 pub mod contents;
 pub mod parse;
 mod payload;
+pub mod repository;
 pub mod response;
 pub mod status;
 pub mod verify;

@@ -30,7 +30,7 @@ pub fn classify_response(
         401 => Outcome::Unauthorized { why: why(status, body) },
         404 | 410 => Outcome::NotFound,
         403 | 429 => rate_limit(status, headers, body, attempt, now)
-            .unwrap_or_else(|| Outcome::Permanent { why: why(status, body) }),
+            .unwrap_or_else(|| Outcome::Forbidden { why: why(status, body) }),
         408 | 500..=599 => Outcome::RetryAfter {
             seconds: retry_after(headers).unwrap_or_else(|| backoff_seconds(attempt)),
             why: RetryCause::ServerError,
@@ -109,12 +109,7 @@ fn message(body: &[u8]) -> String {
 
 fn why(status: StatusCode, body: &[u8]) -> String {
     let message = message(body);
-    let next = match status.as_u16() {
-        401 => "; replace the forge's token",
-        403 => "; give the token the rights to read contents and to write commit statuses",
-        _ => "",
-    };
     let said =
         if message.is_empty() { String::new() } else { format!(": {}", cut_chars(&message, MAX_WHY_CHARS)) };
-    format!("the forge answered {}{said}{next}", status.as_u16())
+    format!("the forge answered {}{said}", status.as_u16())
 }

@@ -120,12 +120,13 @@ fn one_tag_reported_by_two_events_has_one_key_once_its_commit_is_known() {
     assert!(matches!(&by_create.kind, EventKind::Tag(Tag { name, commit: None }) if name == "v1"));
     assert_eq!((by_create.dedup_key(), by_create.commit_sha()), (None, None));
 
-    let answer = json!({
+    let answer = json!([{
         "sha": B,
         "commit": {"message": "Mend it", "author": {"name": "Ada", "date": "2024-05-01T08:00:00Z"}},
         "author": null,
-    });
-    let Parsed::Event(by_create) = by_create.with_tag_commit(parse_commit(&bytes(&answer)).unwrap()) else {
+    }]);
+    let commit = parse_commit(&bytes(&answer), B).unwrap();
+    let Parsed::Event(by_create) = by_create.with_tag_commit(commit) else {
         panic!("the tag's commit asks for a run")
     };
     assert_eq!(by_create.dedup_key(), Some(format!("tag:octo/hello:{B}:v1")));
@@ -134,8 +135,9 @@ fn one_tag_reported_by_two_events_has_one_key_once_its_commit_is_known() {
 
 #[test]
 fn a_created_tag_whose_commit_skips_ci_starts_nothing_either() {
-    let commit = json!({"sha": B, "commit": {"message": "Docs [skip ci]"}});
-    let parsed = event("create", &tag_create()).with_tag_commit(parse_commit(&bytes(&commit)).unwrap());
+    let answer = json!([{"sha": B, "commit": {"message": "Docs [skip ci]"}}]);
+    let commit = parse_commit(&bytes(&answer), B).unwrap();
+    let parsed = event("create", &tag_create()).with_tag_commit(commit);
     assert_eq!(parsed, Parsed::Ignored(IgnoreReason::SkipCi));
 }
 

@@ -1,7 +1,9 @@
 //! Requests, byte by byte, as they would be sent.
 
 use expect_test::{Expect, expect};
-use penstock_forge::github::{commit::commit_request, contents, status_request};
+use penstock_forge::github::commit::{commit_request, head_request, tag_request};
+use penstock_forge::github::repository::repository_request;
+use penstock_forge::github::{contents, status_request};
 use penstock_forge::{CommitState, CommitStatus, RequestError, RequestSpec};
 
 use crate::payloads::{A, B};
@@ -67,11 +69,27 @@ fn a_file_is_read_raw_at_a_commit() {
 }
 
 #[test]
-fn a_tag_is_asked_for_its_commit() {
+fn of_a_tag_and_of_a_branch_only_the_id_of_its_commit_is_asked_for() {
     check(
-        commit_request(API, "Octo/hello", "release/v1+2"),
+        tag_request(API, "Octo/hello", "release/v1+2"),
         expect![[r#"
             GET https://api.github.com/repos/Octo/hello/commits/tags/release/v1%2B2
+            accept: application/vnd.github.sha
+            user-agent: penstock/[version]
+            x-github-api-version: 2022-11-28
+        "#]],
+    );
+    let head = head_request(API, "Octo/hello", "release/1").unwrap();
+    assert_eq!(head.url, format!("{API}/repos/Octo/hello/commits/heads/release/1"));
+    assert_eq!(head.headers[0], ("accept", "application/vnd.github.sha".to_owned()));
+}
+
+#[test]
+fn a_commit_is_asked_for_without_the_files_that_it_changed() {
+    check(
+        commit_request(API, "Octo/hello", A),
+        expect![[r#"
+            GET https://api.github.com/repos/Octo/hello/commits?sha=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa&per_page=1
             accept: application/vnd.github+json
             user-agent: penstock/[version]
             x-github-api-version: 2022-11-28
@@ -80,11 +98,18 @@ fn a_tag_is_asked_for_its_commit() {
 }
 
 #[test]
+fn a_repository_is_asked_for_itself() {
+    let request = repository_request(API, "Octo/he llo").unwrap();
+    assert_eq!((request.method, request.url), (http::Method::GET, format!("{API}/repos/Octo/he%20llo")));
+}
+
+#[test]
 fn nothing_is_asked_for_that_lies_outside_the_repository() {
     let status = CommitStatus::new(CommitState::Success, "c", "d", None);
     for name in ["", "a", "a/", "/b", "a/b/c", "../user", "a/..", "./b", "a\\b/c"] {
         let want = Err(RequestError::Repository(name.to_owned()));
         assert_eq!(status_request(API, name, A, &status), want);
+        assert_eq!(repository_request(API, name), want);
     }
     for sha in ["", "main", "../x", &A[1..], &format!("{A}/")] {
         assert_eq!(status_request(API, "a/b", sha, &status), Err(RequestError::Commit(sha.to_owned())));
@@ -92,10 +117,12 @@ fn nothing_is_asked_for_that_lies_outside_the_repository() {
             contents::contents_request(API, "a/b", "x", sha),
             Err(RequestError::Commit(sha.to_owned()))
         );
+        assert_eq!(commit_request(API, "a/b", sha), Err(RequestError::Commit(sha.to_owned())));
     }
     for path in ["", "/etc/passwd", "../../../user", "a/../../b", "a//b", "."] {
         assert_eq!(contents::contents_request(API, "a/b", path, A), Err(RequestError::Path(path.to_owned())));
-        assert_eq!(commit_request(API, "a/b", path), Err(RequestError::Path(path.to_owned())));
+        assert_eq!(tag_request(API, "a/b", path), Err(RequestError::Path(path.to_owned())));
+        assert_eq!(head_request(API, "a/b", path), Err(RequestError::Path(path.to_owned())));
     }
     assert_eq!(status_request("ftp://x", "a/b", A, &status), Err(RequestError::ApiUrl));
     let odd = contents::contents_request(API, "a?b/c#d", "x", A).unwrap().url;

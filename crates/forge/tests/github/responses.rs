@@ -2,7 +2,9 @@
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use penstock_domain::Timestamp;
-use penstock_forge::github::{classify_response, commit::parse_commit, contents::is_file};
+use penstock_forge::github::commit::{parse_commit, parse_id};
+use penstock_forge::github::repository::parse_default_branch;
+use penstock_forge::github::{classify_response, contents::is_file};
 use penstock_forge::{Outcome, RetryCause};
 
 const NOW_SECONDS: i64 = 1_700_000_000;
@@ -76,16 +78,11 @@ fn an_answer_that_stands_says_what_it_is() {
 }
 
 #[test]
-fn a_refusal_gives_githubs_reason_and_what_to_do() {
+fn a_refusal_gives_githubs_reason() {
     let bad = r#"{"message":"Bad credentials","documentation_url":"https://x"}"#;
     let rights = r#"{"message":"Resource not accessible by personal access token"}"#;
     let invalid = r#"{"message":"Validation Failed","errors":[{"field":"description","message":"description is too long"},"No commit found"]}"#;
     for (status, body, want) in [
-        (
-            403,
-            rights,
-            "the forge answered 403: Resource not accessible by personal access token; give the token the rights to read contents and to write commit statuses",
-        ),
         (422, invalid, "the forge answered 422: Validation Failed; description is too long; No commit found"),
         (400, "<html>", "the forge answered 400"),
         (304, "", "the forge answered 304"),
@@ -94,8 +91,10 @@ fn a_refusal_gives_githubs_reason_and_what_to_do() {
     ] {
         assert_eq!(outcome(status, &[], body, 1), Outcome::Permanent { why: want.to_owned() });
     }
-    let want = "the forge answered 401: Bad credentials; replace the forge's token".to_owned();
+    let want = "the forge answered 401: Bad credentials".to_owned();
     assert_eq!(outcome(401, &[], bad, 1), Outcome::Unauthorized { why: want });
+    let want = "the forge answered 403: Resource not accessible by personal access token".to_owned();
+    assert_eq!(outcome(403, &[], rights, 1), Outcome::Forbidden { why: want });
 
     let endless = format!(r#"{{"message":"{}"}}"#, "x".repeat(60_000));
     let Outcome::Permanent { why } = outcome(422, &[], &endless, 1) else { panic!("422 stands") };
@@ -118,9 +117,30 @@ fn a_directory_is_not_taken_for_a_file() {
 }
 
 #[test]
-fn an_answer_that_is_no_commit_is_an_error() {
-    for body in ["", "[]", "{}", r#"{"sha":"main","commit":{}}"#, r#"{"sha":null,"commit":{"message":"x"}}"#]
-    {
-        assert!(parse_commit(body.as_bytes()).is_err(), "{body}");
+fn an_answer_that_is_not_the_commit_is_an_error() {
+    let sha = "b".repeat(40);
+    let of =
+        |sha: &str| format!(r#"[{{"sha":"{sha}","commit":{{"message":"x"}},"author":{{"login":"ada"}}}}]"#);
+    let read = parse_commit(of(&sha).as_bytes(), &sha.to_uppercase()).unwrap();
+    assert_eq!((read.sha, read.author_login.as_deref()), (sha.clone(), Some("ada")));
+    let other = of(&"c".repeat(40));
+    for body in ["", "{}", "[]", "[{}]", &of("main"), &other, r#"[{"sha":null,"commit":{"message":"x"}}]"#] {
+        assert!(parse_commit(body.as_bytes(), &sha).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_id_is_an_error() {
+    assert_eq!(parse_id(format!("{}\n", "B".repeat(40)).as_bytes()), Ok("b".repeat(40)));
+    for body in [&b""[..], b"main", b"\xff", br#"{"sha":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}"#] {
+        assert!(parse_id(body).is_err(), "{body:?}");
+    }
+}
+
+#[test]
+fn a_repository_names_its_default_branch() {
+    assert_eq!(parse_default_branch(br#"{"default_branch":"trunk","id":1}"#), Ok("trunk".to_owned()));
+    for body in ["", "[]", "{}", r#"{"default_branch":null}"#, r#"{"default_branch":""}"#] {
+        assert!(parse_default_branch(body.as_bytes()).is_err(), "{body}");
     }
 }

@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::state::{RATE_LIMIT, Repository, State};
+use super::state::{Commit, RATE_LIMIT, Repository, State};
 use super::{contents, statuses};
 use crate::payload::{account, full_repository};
 
@@ -101,10 +101,20 @@ fn route(state: &mut State, call: &Call<'_>) -> Answer {
             Answer::json(StatusCode::OK, &json)
         }
         ["contents", path @ ..] => contents::get(repository, &path.join("/"), call),
+        ["commits"] => commits(repository, call),
         ["commits", ref_ @ .., "statuses"] => statuses::list(repository, &ref_.join("/"), call),
         ["commits", ref_ @ .., "status"] => statuses::combined(repository, &ref_.join("/"), call),
         ["commits", ref_ @ ..] => commit(repository, &ref_.join("/"), call),
         _ => Answer::not_found(),
+    }
+}
+
+/// Where the list begins: what a commit stands on is not known here.
+fn commits(repository: &Repository, call: &Call<'_>) -> Answer {
+    let sha = call.query("sha").unwrap_or(&repository.hosted.default_branch);
+    match repository.resolve(sha) {
+        Some((sha, commit)) => Answer::json(StatusCode::OK, &json!([shown(repository, sha, commit)])),
+        None => Answer::not_found(),
     }
 }
 
@@ -116,9 +126,13 @@ fn commit(repository: &Repository, ref_: &str, call: &Call<'_>) -> Answer {
     if call.header(header::ACCEPT).contains("application/vnd.github.sha") {
         return Answer::raw("application/vnd.github.sha; charset=utf-8", sha.as_bytes().to_vec());
     }
+    Answer::json(StatusCode::OK, &shown(repository, sha, commit))
+}
+
+fn shown(repository: &Repository, sha: &str, commit: &Commit) -> Value {
     let (api, page) = (repository.hosted.api(), repository.hosted.page());
     let who = json!({"name": "Ada Example", "email": "ada@example.com", "date": "2023-11-14T22:13:20Z"});
-    let body = json!({
+    json!({
         "sha": sha,
         "node_id": format!("C_{sha}"),
         "url": format!("{api}/commits/{sha}"),
@@ -135,6 +149,5 @@ fn commit(repository: &Repository, ref_: &str, call: &Call<'_>) -> Answer {
         "author": account("ada"),
         "committer": account("ada"),
         "parents": [],
-    });
-    Answer::json(StatusCode::OK, &body)
+    })
 }

@@ -166,11 +166,14 @@ fn an_imported_repository_answers_with_what_git_has() {
         let request = contents_request(&fake.url(), "Octo/real", ".penstock.yml", sha).unwrap();
         assert_eq!(send(&request, None).unwrap().body, want.as_bytes());
     }
-    let reply = send(&commit::commit_request(&fake.url(), "Octo/real", "v1").unwrap(), None).unwrap();
-    let commit = commit::parse_commit(&reply.body).unwrap();
-    assert_eq!((commit.sha, commit.message), (second, "Two".to_owned()));
-    let unknown = commit::commit_request(&fake.url(), "Octo/real", "v2").unwrap();
+    let reply = send(&commit::tag_request(&fake.url(), "Octo/real", "v1").unwrap(), None).unwrap();
+    assert_eq!(commit::parse_id(&reply.body), Ok(second.clone()));
+    let reply = send(&commit::commit_request(&fake.url(), "Octo/real", &second).unwrap(), None).unwrap();
+    assert_eq!(commit::parse_commit(&reply.body, &second).unwrap().message, "Two");
+    let unknown = commit::tag_request(&fake.url(), "Octo/real", "v2").unwrap();
     assert_eq!(send(&unknown, None).unwrap().status, StatusCode::UNPROCESSABLE_ENTITY);
+    let unknown = commit::commit_request(&fake.url(), "Octo/real", &"c".repeat(40)).unwrap();
+    assert_eq!(send(&unknown, None).unwrap().status, StatusCode::NOT_FOUND);
 }
 
 #[test]

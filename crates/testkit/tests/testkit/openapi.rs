@@ -1,7 +1,9 @@
 //! The judge finds what is wrong and nothing else; and by it, the fake speaks as GitHub does.
 
 use http::{Method, StatusCode};
-use penstock_forge::github::{commit::commit_request, contents::contents_request, status_request};
+use penstock_forge::github::commit::{commit_request, head_request, tag_request};
+use penstock_forge::github::repository::repository_request;
+use penstock_forge::github::{contents::contents_request, status_request};
 use penstock_forge::{CommitState, CommitStatus};
 use penstock_testkit::{FakeGitHub, OpenApiJudge, RecordedRequest};
 use serde_json::{Value, json};
@@ -114,12 +116,15 @@ fn calls_made_here_are_calls_of_github_and_its_answers_are_githubs() {
         status_request(&fake.url(), "Octo/hello", SHA, &status).unwrap(),
         status_request(&fake.url(), "Octo/hello", SHA, &refused).unwrap(),
         contents_request(&fake.url(), "Octo/hello", "src/lib.rs", SHA).unwrap(),
-        commit_request(&fake.url(), "Octo/hello", "v/1").unwrap(),
+        tag_request(&fake.url(), "Octo/hello", "v/1").unwrap(),
+        head_request(&fake.url(), "Octo/hello", "main").unwrap(),
+        commit_request(&fake.url(), "Octo/hello", SHA).unwrap(),
+        repository_request(&fake.url(), "Octo/hello").unwrap(),
     ] {
         send(&request, None).unwrap();
     }
     let requests = fake.requests();
-    assert_eq!(requests.len(), 4);
+    assert_eq!(requests.len(), 7);
     for request in &requests {
         assert_eq!(judge.faults(request), [""; 0], "{} {}", request.method, request.path);
         assert_eq!(request.answered.map(|status| status.is_success()), Some(true));
@@ -130,6 +135,7 @@ fn calls_made_here_are_calls_of_github_and_its_answers_are_githubs() {
 
     for path in [
         "/repos/Octo/hello",
+        "/repos/Octo/hello/commits?sha=main&per_page=1",
         "/repos/Octo/hello/commits/main",
         "/repos/Octo/hello/commits/main/status",
         "/repos/Octo/hello/commits/heads/main/statuses",
