@@ -13,6 +13,8 @@ const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// What a person does about a token that is not enough.
 pub const TO_READ: &str = "set github_token to one that may read the repository (`contents:read`; of a classic \
                            token `repo`)";
+pub const TO_TELL: &str = "set github_token to one that may write commit statuses (`statuses:write`; of a classic \
+                           token `repo:status`)";
 
 /// What came of a request.
 pub struct Answered {

@@ -7,7 +7,7 @@ use penstock_forge::{CommitState, CommitStatus, Outcome};
 use penstock_guest::{Answer, Failure, Level, Platform, json, log};
 use penstock_store::{Claimed, Connection, Store};
 
-use crate::github;
+use crate::github::{self, TO_TELL};
 
 /// Taken at once: what is claimed must be told within the claim.
 const BATCH: u32 = 1;
@@ -15,7 +15,7 @@ const BATCH: u32 = 1;
 const MAX_ROUNDS: u32 = 1_000;
 /// No further one is begun after this.
 const WORK_MS: i64 = 15_000;
-/// A refused token may be replaced meanwhile.
+/// A refused token may be replaced meanwhile, or be given the right.
 const REFUSED_MS: i64 = 300_000;
 /// How long a claimed status is this request's own.
 /// Longer than a request and the one redirect that it may follow.
@@ -53,21 +53,23 @@ async fn send<C: Connection>(
     let EffectKind::ForgeStatus(status) = &claimed.effect else { return Ok(()) };
     let outcome = tell(platform, status, claimed.attempts).await;
     let now = platform.now();
+    let is_wanted = now.since_ms(claimed.created_at) < GIVE_UP_MS;
+    let why = github::why(&outcome);
+    let of = format!("the status of {}@{}", status.repository, status.commit_sha);
     match &outcome {
         Outcome::Done => store.finish_effect(claimed.id, "told", now).await?,
-        Outcome::RetryAfter { seconds, .. } if now.since_ms(claimed.created_at) < GIVE_UP_MS => {
+        Outcome::RetryAfter { seconds, .. } if is_wanted => {
             let due_at = now.plus_ms(i64::from(*seconds) * 1000);
-            store.postpone_effect(claimed.id, due_at, &github::why(&outcome)).await?;
+            store.postpone_effect(claimed.id, due_at, &why).await?;
         }
-        Outcome::Unauthorized { .. } if now.since_ms(claimed.created_at) < GIVE_UP_MS => {
-            let why = format!("{}; set github_token", github::why(&outcome));
-            log(Level::Warn, platform.request_id(), &why);
+        // GitHub also answers 404 where the token may not write.
+        Outcome::Unauthorized { .. } | Outcome::Forbidden { .. } | Outcome::NotFound if is_wanted => {
+            let why = format!("{why}; {TO_TELL}");
+            log(Level::Warn, platform.request_id(), &format!("{of} has to wait: {why}"));
             store.postpone_effect(claimed.id, now.plus_ms(REFUSED_MS), &why).await?;
         }
-        other => {
-            let why = github::why(other);
-            let (repository, sha) = (&status.repository, &status.commit_sha);
-            log(Level::Warn, "-", &format!("the status of {repository}@{sha} was not told: {why}"));
+        _ => {
+            log(Level::Warn, platform.request_id(), &format!("{of} was not told: {why}"));
             store.finish_effect(claimed.id, &format!("failed: {why}"), now).await?;
         }
     }

@@ -4,3 +4,4 @@
 mod asking;
 mod commits;
 mod files;
+mod statuses;
