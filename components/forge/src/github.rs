@@ -6,6 +6,8 @@ use penstock_forge::github::classify_response;
 use penstock_forge::{Outcome, RequestSpec, RetryCause, backoff_seconds};
 use penstock_guest::{Platform, SendError};
 
+use crate::pause;
+
 const TIMEOUT_MS: u64 = 10_000;
 /// The largest pipeline file, and room for GitHub's JSON around a commit.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -41,8 +43,18 @@ pub async fn api_url(platform: &impl Platform) -> String {
     format!("{}{slash}{path}", origin.trim_end_matches('/'))
 }
 
-/// Sends it, following one move within the same origin. `attempt` counts from 1.
+/// Sends it, unless GitHub asked for patience before. `attempt` counts from 1.
 pub async fn send(platform: &impl Platform, request: &RequestSpec, attempt: u32) -> Answered {
+    if let Some(outcome) = pause::present(platform).await {
+        return outcome.into();
+    }
+    let answered = send_and_follow(platform, request, attempt).await;
+    pause::keep(platform, &answered.outcome).await;
+    answered
+}
+
+/// Follows one move within the same origin.
+async fn send_and_follow(platform: &impl Platform, request: &RequestSpec, attempt: u32) -> Answered {
     let answered = send_once(platform, request, attempt).await;
     let moved = match &answered.outcome {
         Outcome::Moved { location } => request.redirected(location),

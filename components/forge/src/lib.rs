@@ -5,6 +5,7 @@
 mod commits;
 mod files;
 mod github;
+mod pause;
 mod reading;
 pub mod routes;
 mod statuses;

@@ -34,12 +34,11 @@ pub async fn send_due(platform: &impl Platform) -> Answer {
             break;
         }
         let due = store.claim_effects(&["forge_status"], now, now.plus_ms(CLAIM_MS), BATCH).await?;
-        if due.is_empty() {
+        let Some(claimed) = due.first() else { break };
+        let outcome = send(platform, &store, claimed).await?;
+        sent += 1;
+        if outcome.limited_seconds().is_some() {
             break;
-        }
-        for claimed in due {
-            send(platform, &store, &claimed).await?;
-            sent += 1;
         }
     }
     Ok(json(StatusCode::OK, &serde_json::json!({ "success": true, "sent": sent })))
@@ -49,8 +48,8 @@ async fn send<C: Connection>(
     platform: &impl Platform,
     store: &Store<C>,
     claimed: &Claimed,
-) -> Result<(), Failure> {
-    let EffectKind::ForgeStatus(status) = &claimed.effect else { return Ok(()) };
+) -> Result<Outcome, Failure> {
+    let EffectKind::ForgeStatus(status) = &claimed.effect else { return Ok(Outcome::Done) };
     let outcome = tell(platform, status, claimed.attempts).await;
     let now = platform.now();
     let is_wanted = now.since_ms(claimed.created_at) < GIVE_UP_MS;
@@ -60,7 +59,11 @@ async fn send<C: Connection>(
         Outcome::Done => store.finish_effect(claimed.id, "told", now).await?,
         Outcome::RetryAfter { seconds, .. } if is_wanted => {
             let due_at = now.plus_ms(i64::from(*seconds) * 1000);
-            store.postpone_effect(claimed.id, due_at, &why).await?;
+            match outcome.limited_seconds() {
+                // The others would be refused as well, and GitHub counts that.
+                Some(_) => store.postpone_statuses(&status.forge, claimed.id, due_at, &why).await?,
+                None => store.postpone_effect(claimed.id, due_at, &why).await?,
+            }
         }
         // GitHub also answers 404 where the token may not write.
         Outcome::Unauthorized { .. } | Outcome::Forbidden { .. } | Outcome::NotFound if is_wanted => {
@@ -73,7 +76,7 @@ async fn send<C: Connection>(
             store.finish_effect(claimed.id, &format!("failed: {why}"), now).await?;
         }
     }
-    Ok(())
+    Ok(outcome)
 }
 
 async fn tell(platform: &impl Platform, status: &ForgeStatus, attempt: u32) -> Outcome {

@@ -1,5 +1,7 @@
 //! What a forge's answer means for the one who asked, and how long to wait before asking again.
 
+use serde::{Deserialize, Serialize};
+
 /// The longest wait that an answer can ask for. GitHub's budgets are by the hour.
 pub const MAX_RETRY_SECONDS: u32 = 3_600;
 /// The first wait where the forge names none.
@@ -34,7 +36,20 @@ pub enum Outcome {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+impl Outcome {
+    /// The seconds for which the forge takes nothing from this token, whatever it is; None where it said no such thing.
+    pub const fn limited_seconds(&self) -> Option<u32> {
+        match self {
+            Self::RetryAfter { seconds, why: RetryCause::RateLimit | RetryCause::SecondaryRateLimit } => {
+                Some(*seconds)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RetryCause {
     /// The token's budget is used up.
     RateLimit,

@@ -132,6 +132,26 @@ impl<C: Connection> Store<C> {
         Ok(())
     }
 
+    /// The forge takes no status for now: this effect is put off to `due_at`, and with it every other that tells
+    /// that forge a status and would be due before.
+    ///
+    /// # Errors
+    /// As every write.
+    pub async fn postpone_statuses(
+        &self,
+        forge: &str,
+        refused: OutboxId,
+        due_at: Timestamp,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE outbox SET due_at = ?3, last_error = ?4
+          WHERE kind = 'forge_status' AND done_at IS NULL AND (id = ?2 OR due_at < ?3)
+            AND payload ->> '$.forge' = ?1";
+        let parameters = vec![forge.into(), id(refused), text(due_at), error.into()];
+        self.connection.query(sql, parameters).await?;
+        Ok(())
+    }
+
     /// Puts off the end of a claim, where nobody else has taken the effect up since and it has not been done.
     ///
     /// # Errors

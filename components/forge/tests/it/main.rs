@@ -4,4 +4,5 @@
 mod asking;
 mod commits;
 mod files;
+mod limits;
 mod statuses;

@@ -117,6 +117,19 @@ fn a_directory_is_not_taken_for_a_file() {
 }
 
 #[test]
+fn a_limit_is_for_all_requests_and_an_outage_for_one() {
+    for (status, pairs, want) in [
+        (403, &[("x-ratelimit-remaining", "0")][..], Some(60)),
+        (429, &[("retry-after", "7")], Some(7)),
+        (503, &[("retry-after", "7")], None),
+        (403, &[], None),
+        (200, &[("x-ratelimit-remaining", "0")], None),
+    ] {
+        assert_eq!(outcome(status, pairs, "", 1).limited_seconds(), want, "{status} {pairs:?}");
+    }
+}
+
+#[test]
 fn an_answer_that_is_not_the_commit_is_an_error() {
     let sha = "b".repeat(40);
     let of =

@@ -109,6 +109,7 @@ fn no_statement_of_a_busy_day_scans_a_large_table() {
         store.append_log(id, job, 1, &[], now).await.unwrap();
         store.repository_status("a/b", Some("main")).await.unwrap();
         store.has_due_effects("forge_status", now).await.unwrap();
+        store.postpone_statuses("github", penstock_domain::OutboxId(id.0), now, "").await.unwrap();
         let filter = penstock_store::TestResultFilter::default();
         let after = penstock_domain::TestResultId(penstock_domain::id::uuid_v7(now, [0; 10]));
         store.test_results(id, filter, Some(after), 10).await.unwrap();

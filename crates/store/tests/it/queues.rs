@@ -113,6 +113,38 @@ fn a_delivery_that_has_failed_begins_anew_when_it_comes_again() {
 }
 
 #[test]
+fn a_forge_that_takes_no_more_is_told_no_status_before_it_wants_to_hear_them() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    let add = |n: u32, forge: &str, due_at: penstock_domain::Timestamp| {
+        let sql = "INSERT INTO outbox (id, kind, topic, payload, due_at, created_at)
+          VALUES (?1, 'forge_status', ?1, json_object('forge', ?2, 'repository', 'a/b', 'commit_sha', 'c',
+            'state', 'success', 'context', 'x', 'description', ''), ?3, ?3)";
+        let id = penstock_domain::id::uuid_v7(world.now(), [u8::try_from(n).unwrap(); 10]);
+        database.raw().execute(sql, [id.to_string(), forge.to_owned(), due_at.to_string()]).unwrap();
+    };
+    let (now, until) = (world.now(), world.now().plus_ms(90_000));
+    for (n, forge, due_at) in [
+        (1, "github", now),
+        (2, "github", now),
+        (3, "github", now.plus_ms(89_999)),
+        (4, "github", now.plus_ms(3_600_000)),
+        (5, "gitea", now),
+    ] {
+        add(n, forge, due_at);
+    }
+    let claim =
+        |at| now_or_never(world.store.claim_effects(&["forge_status"], at, at.plus_ms(120_000), 1)).unwrap();
+    let refused = claim(now).remove(0);
+    now_or_never(world.store.postpone_statuses("github", refused.id, until, "less at once")).unwrap();
+    assert_eq!(claim(now).len(), 1, "another forge has asked for nothing");
+    assert_eq!(claim(until.plus_ms(-1)).len(), 0);
+    let sql = "SELECT count(*) FROM outbox WHERE due_at = ?1 AND last_error = 'less at once'";
+    let put_off: i64 = database.raw().query_row(sql, [until.to_string()], |r| r.get(0)).unwrap();
+    assert_eq!(put_off, 3, "also what was claimed for longer; what is due later stays");
+}
+
+#[test]
 fn effects_of_one_topic_go_out_one_after_the_other() {
     let database = Database::in_memory();
     let world = World::new(&database);
