@@ -6,7 +6,7 @@ use penstock_api::request::{CreatePipeline, UpdatePipeline};
 use penstock_api::view;
 use penstock_domain::{PipelineId, PipelineType, id::uuid_v7};
 use penstock_engine::{Changes, schedules};
-use penstock_forge::repository_key;
+use penstock_forge::{BadCloneUrl, clone_url, repository_key};
 use penstock_guest::{
     Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, moment, more, read_json,
     split, success,
@@ -228,17 +228,15 @@ pub async fn delete(platform: &impl Platform, id: PipelineId, actor: &str) -> An
 }
 
 /// The pipeline, where all of it may be kept; else everything that is wrong with it.
-fn checked(view: view::Pipeline, mut errors: Vec<FieldError>) -> Result<Pipeline, Problem> {
+fn checked(mut view: view::Pipeline, mut errors: Vec<FieldError>) -> Result<Pipeline, Problem> {
     let name = view.pipeline_name.as_str();
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         errors.push(wrong("/pipeline_name", "a name has 1 to 100 characters"));
     }
-    let key = repository_key(&view.repository_url).filter(|_| is_cloneable(&view.repository_url));
-    if key.is_none() {
-        errors.push(wrong(
-            "/repository_url",
-            "a URL that git can clone: http, https, ssh, git, file or user@host:path",
-        ));
+    let mut key = None;
+    match repository(&view.repository_url) {
+        Ok((url, found)) => (view.repository_url, key) = (url, Some(found)),
+        Err(bad) => errors.push(wrong("/repository_url", &bad.to_string())),
     }
     if !(1..=1000).contains(&view.max_concurrent_executions) {
         errors.push(wrong("/max_concurrent_executions", "from 1 to 1000"));
@@ -271,12 +269,11 @@ fn checked(view: view::Pipeline, mut errors: Vec<FieldError>) -> Result<Pipeline
     }
 }
 
-fn is_cloneable(url: &str) -> bool {
-    let schemes = ["http://", "https://", "ssh://", "git://", "file:///"];
-    let is_scp = !url.contains("://")
-        && url.split_once(':').is_some_and(|(host, path)| host.contains('@') && !path.is_empty());
-    let is_plain = !url.chars().any(|c| c.is_control() || c.is_whitespace()) && !url.starts_with('-');
-    is_plain && url.len() <= MAX_URL_BYTES && (is_scp || schemes.iter().any(|s| url.starts_with(s)))
+/// The address as it is kept, and by what a webhook finds the pipeline.
+fn repository(url: &str) -> Result<(String, String), BadCloneUrl> {
+    let url = clone_url(url)?;
+    let key = repository_key(&url).filter(|_| url.len() <= MAX_URL_BYTES).ok_or(BadCloneUrl::Form)?;
+    Ok((url, key))
 }
 
 fn not_supported_yet(wanted: &CreatePipeline) -> Vec<FieldError> {

@@ -120,8 +120,8 @@ impl JsonSchema for StatusOrNone {
 
 /// Text without control characters, in which there is something to be seen.
 pub const VISIBLE: &str = r"^[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$";
-/// What git can clone, in its two forms: a URL, or `user@host:path`.
-pub const CLONEABLE: &str = r"^((https?|ssh|git)://[^/\s]+/|file:///|([^\s:-][^\s:]*)?@[^\s:]*:)\S+$";
+/// What git can clone, in its two forms: a URL without credentials, or `user@host:path`.
+pub const CLONEABLE: &str = r"^([Hh][Tt][Tt][Pp][Ss]?://[^/@\s]+/|[Ss][Ss][Hh]://([^/@:\s]*@)?[^/@\s]+/|[Ff][Ii][Ll][Ee]:///|[^\s:@/-][^\s:@/]*@[^\s:@/]+:)\S+$";
 /// A commit's id, by SHA-1 or by SHA-256.
 pub const COMMIT: &str = "^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$";
 /// A token's name.

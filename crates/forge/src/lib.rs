@@ -4,6 +4,7 @@
 //! `commit.rs`, `repository.rs` and `response.rs`. What they share lies above them. Nothing here sends, waits, reads a
 //! clock or holds a token: whoever sends a [`RequestSpec`] adds the `Authorization` header.
 
+mod clone_url;
 pub mod event;
 pub mod github;
 pub mod outcome;
@@ -14,6 +15,7 @@ pub mod signature;
 pub mod status;
 mod text;
 
+pub use clone_url::{BadCloneUrl, clone_url};
 pub use event::{
     BranchHead, CommitInfo, DEDUP_WINDOW_SECONDS, EventKind, ForgeEvent, PullRequest, PullRequestAction,
     Push, Tag,

@@ -4,4 +4,5 @@
 mod access;
 mod asking;
 mod bootstrap;
+mod pipelines;
 mod tokens;
