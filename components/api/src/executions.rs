@@ -107,7 +107,7 @@ pub async fn read(platform: &impl Platform, id: ExecutionId) -> Answer {
     let mut detail = store.execution_detail(id).await?.ok_or_else(|| Problem::not_found("execution"))?;
     let waits =
         detail.stages.iter().flat_map(|s| s.jobs.iter().flatten()).any(|j| j.status == WorkStatus::Pending);
-    let runners = if waits { store.runners(MAX_RUNNERS).await? } else { vec![] };
+    let runners = if waits { store.runners(None, MAX_RUNNERS).await? } else { vec![] };
     explain_jobs(&mut detail, &runners, platform.now());
     let why_waiting = waiting(&detail);
     let ExecutionDetail { execution, stages, .. } = detail;

@@ -20,7 +20,7 @@ pub async fn read(platform: &impl Platform, request: &Request, execution: Execut
     let after = query.parse::<i64>("after")?.unwrap_or(0);
     let store = platform.store().await?;
     store.pipeline_of(execution).await?.ok_or_else(|| Problem::not_found("execution"))?;
-    let runners = store.runners(MAX_RUNNERS).await?;
+    let runners = store.runners(None, MAX_RUNNERS).await?;
     let names = runners.into_iter().map(|r| (r.id.to_string(), r.name)).collect();
     let mut story = Story::new(names);
     let mut entries = vec![];

@@ -138,7 +138,7 @@ async fn for_people(
 ) -> Answer {
     let actor = who.name.as_str();
     match to {
-        To::Runners => runners::list(platform).await,
+        To::Runners => runners::list(platform, &request).await,
         To::Pipelines => pipelines::list(platform, &request).await,
         To::CreatePipeline => pipelines::create(platform, request, actor).await,
         To::Validate => validate::validate(request).await,

@@ -2,16 +2,17 @@
 
 use http::StatusCode;
 use penstock_guest::{
-    Answer, MAX_BODY_BYTES, Platform, Request, Response, ResponseBody, post_to_scheduler, read_bytes,
-    success, text,
+    Answer, MAX_BODY_BYTES, Platform, Query, Request, Response, ResponseBody, more, post_to_scheduler,
+    read_bytes, success, text,
 };
 use serde_json::json;
 
-const MAX_RUNNERS: u32 = 1_000;
-
-pub async fn list(platform: &impl Platform) -> Answer {
-    let runners = platform.store().await?.runners(MAX_RUNNERS).await?;
-    Ok(success(StatusCode::OK, [("runners", json!(runners))]))
+pub async fn list(platform: &impl Platform, request: &Request) -> Answer {
+    let query = Query::of(request.uri())?;
+    let limit = query.limit()?;
+    let mut found = platform.store().await?.runners(query.parse("after")?, limit + 1).await?;
+    let next = more(&mut found, limit).map(|runner| runner.id);
+    Ok(success(StatusCode::OK, [("runners", json!(found)), ("next", json!(next))]))
 }
 
 /// The scheduler holds the runners' token, and answers.

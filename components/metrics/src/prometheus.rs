@@ -39,7 +39,7 @@ pub async fn show<C: Connection>(platform: &impl Platform, store: &Store<C>) -> 
     let buckets = store.run_buckets().await?;
     let pipelines = store.pipeline_runs(MAX_PIPELINES).await?;
     let mut workers = Workers::default();
-    for runner in store.runners(MAX_RUNNERS).await? {
+    for runner in store.runners(None, MAX_RUNNERS).await? {
         match (runner.unreachable_until, runner.running) {
             (Some(until), _) if until > now => workers.offline += 1,
             (_, 0) => workers.available += 1,

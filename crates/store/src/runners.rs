@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::commit::{Cause, Entry};
 use crate::connection::Connection;
-use crate::{Row, Store, StoreError, id, text};
+use crate::{Row, Store, StoreError, Value, id, text};
 
 /// How long a runner is left alone after a push that it did not take: doubled each time, up to the last.
 const FIRST_PAUSE_MS: i64 = 500;
@@ -104,13 +104,17 @@ impl<C: Connection> Store<C> {
         rows.first().map(read).transpose()
     }
 
+    /// By name, from behind that of `after`.
+    ///
     /// # Errors
     /// As every read.
-    pub async fn runners(&self, limit: u32) -> Result<Vec<RunnerView>, StoreError> {
+    pub async fn runners(&self, after: Option<RunnerId>, limit: u32) -> Result<Vec<RunnerView>, StoreError> {
         let sql = "SELECT id, runner_name, labels, capacity,
             (SELECT count(*) FROM jobs WHERE runner_id = runners.id AND status = 'running'), unreachable_until
-          FROM runners ORDER BY runner_name LIMIT ?1";
-        let rows = self.connection.query(sql, vec![limit.into()]).await?;
+          FROM runners
+          WHERE ?1 IS NULL OR runner_name > (SELECT runner_name FROM runners WHERE id = ?1)
+          ORDER BY runner_name LIMIT ?2";
+        let rows = self.connection.query(sql, vec![after.map_or(Value::Null, id), limit.into()]).await?;
         let read = |r: &Row| {
             Ok(RunnerView {
                 id: r.parse(0)?,

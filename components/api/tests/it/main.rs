@@ -5,4 +5,5 @@ mod access;
 mod asking;
 mod bootstrap;
 mod pipelines;
+mod runners;
 mod tokens;

@@ -6,7 +6,7 @@ use super::operation::Operation;
 use super::refusals::{
     BODY, DERIVED_TOKEN, HANDED_ON, NO_KEY, NOT_FOUND, OVERTAKEN, QUERY, REGISTER, STORE, TOKEN,
 };
-use super::schemas::{Schemas, list_of, text};
+use super::schemas::{Schemas, cursor, list_of, text};
 use super::shapes::Runner;
 use crate::runner::{CancelRequest, JobRequest, RegisterRunner, Registered};
 use crate::signature;
@@ -18,8 +18,10 @@ pub fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 fn list(schemas: &mut Schemas) -> Operation {
     let runners = list_of(schemas.answered::<Runner>());
     Operation::new("get", "/api/v1/runners", "listRunners", "runners", "List the runners")
-        .success(200, "Every runner, by name; at most 1000.", [("runners", runners)])
-        .refuses(&[TOKEN, STORE])
+        .shared("Limit")
+        .shared("After")
+        .success(200, "A page of runners, by name.", [("runners", runners), ("next", cursor())])
+        .refuses(&[QUERY, TOKEN, STORE])
 }
 
 fn register(schemas: &mut Schemas) -> Operation {
