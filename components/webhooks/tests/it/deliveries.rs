@@ -1,6 +1,6 @@
 //! What is kept of a delivery, and who is told of it.
 
-use penstock_testkit::platform::{Answered, TestPlatform};
+use penstock_testkit::platform::{Answered, TestPlatform, request};
 use penstock_testkit::{HostedRepository, PushedCommit, github_push_payload};
 use penstock_webhooks::routes::handle;
 use serde_json::json;
@@ -50,6 +50,24 @@ fn a_delivery_that_had_failed_is_taken_up_when_it_comes_again_and_any_other_is_a
         let sql = format!("UPDATE deliveries SET status = '{ended}'");
         platform.database.raw().execute_batch(&sql).unwrap();
         assert_eq!(deliver(), "duplicate", "{ended}");
+    }
+}
+
+#[test]
+fn a_forge_that_is_not_served_yet_says_so_once_its_secret_is_set() {
+    for (forge, secret) in [
+        ("gitlab", "gitlab_webhook_token"),
+        ("gitea", "gitea_webhook_secret"),
+        ("bitbucket", "bitbucket_webhook_secret"),
+    ] {
+        let platform = receiver();
+        let deliver = || {
+            let request = request("POST", &format!("/hooks/{forge}"), None, &json!({}));
+            Answered::of(handle(platform.clone(), request))
+        };
+        assert_eq!(deliver().expect(503)["code"], "webhook_secret_not_configured");
+        platform.set_variable(secret, "a secret");
+        assert_eq!(deliver().expect(501)["code"], "not_supported_yet");
     }
 }
 

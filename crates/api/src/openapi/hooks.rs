@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::operation::Operation;
-use super::refusals::{HOOK, NO_SECRET, STORE};
+use super::refusals::{HOOK, NO_SECRET, NOT_YET, STORE};
 
 const TAG: &str = "webhooks";
 
@@ -43,9 +43,9 @@ fn github() -> Operation {
         .refuses(&[HOOK, NO_SECRET, STORE])
 }
 
-/// Known by name: says what is missing, whether the secret is set or not.
+/// Known by name: says what is missing.
 fn later(path: &'static str, id: &str, forge: &str) -> Operation {
     Operation::new("post", path, id, TAG, &format!("Deliveries of {forge}: not taken by this version"))
         .for_whom(&[])
-        .refuses(&[NO_SECRET])
+        .refuses(&[NO_SECRET, NOT_YET])
 }

@@ -184,5 +184,8 @@ pub const NO_SECRET: &[Refusal] = &[refusal(
     "this forge's secret is not set, so nobody can be believed",
 )];
 
+pub const NOT_YET: &[Refusal] =
+    &[refusal(501, "not_supported_yet", "this version takes the deliveries of GitHub alone")];
+
 pub const NOT_READY: &[Refusal] =
     &[later(503, "not_ready", "the database can't be opened, or not be written; the log says why")];
