@@ -36,6 +36,21 @@ fn after_a_refusal_for_a_limit_nothing_is_sent_until_it_is_over() {
 }
 
 #[test]
+fn the_round_ends_also_where_what_was_refused_is_given_up() {
+    let platform = forge();
+    due(&platform, 1);
+    platform.pass(24 * 3_600_000);
+    due(&platform, 2);
+    answers(&platform, 429, &[("retry-after", "90")], "{}");
+    assert_eq!(send_due(&platform)["sent"], 1);
+    let kept = rows(&platform);
+    assert!(kept[0].0.as_deref().unwrap().starts_with("failed: "));
+    assert_eq!(kept[1], (None, platform.now()));
+    send_due(&platform);
+    assert_eq!((asked(&platform).len(), rows(&platform)[1].1), (1, platform.now().plus_ms(90_000)));
+}
+
+#[test]
 fn a_used_up_budget_is_one_for_files_and_for_statuses() {
     let platform = forge();
     let reset = (platform.now().as_millis() / 1000 + 600).to_string();
