@@ -57,7 +57,7 @@ pub async fn make_sure(platform: &impl Platform, secret: &str) -> Result<(), Sto
             Err(StoreError::Exists(_)) => {
                 log(
                     Level::Error,
-                    "-",
+                    platform.request_id(),
                     "the admin_token is another token's secret; choose another, and restart",
                 );
                 let Some(old) = before.filter(|token| token.revoked_at.is_none()) else { return Ok(()) };

@@ -93,7 +93,11 @@ impl<P: Platform> Scheduler<P> {
     async fn ring_timers(&self) -> Result<(), Failure> {
         for timer in self.store.due_timers(self.platform.now(), BATCH).await? {
             if let Err(failure) = self.ring(&timer).await {
-                log(Level::Warn, "-", &format!("a timer is left for later: {failure:?}"));
+                log(
+                    Level::Warn,
+                    self.platform.request_id(),
+                    &format!("a timer is left for later: {failure:?}"),
+                );
                 let later = self.platform.now().plus_ms(POSTPONED_MS);
                 self.store.postpone_timer(timer.id, later).await?;
             }

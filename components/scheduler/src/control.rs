@@ -16,10 +16,10 @@ use penstock_pipeline::{InputProblem, RunContext};
 use penstock_store::{Cause, Pipeline};
 use serde_json::Value;
 
-use crate::definition::definition;
+use crate::definition::{AtForge, definition};
 use crate::deliveries::refuses;
 use crate::launch::{Inherited, Launch, Launched, NotOrdered, Order};
-use crate::scheduler::{Scheduler, refused};
+use crate::scheduler::{DEFAULT_BRANCH, Scheduler, refused};
 
 /// How long an Idempotency-Key stands for its answer.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -36,8 +36,8 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
     if !pipeline.view.is_active {
         return Err(refusal("the pipeline is not active; set is_active first").into());
     }
-    let run = RunContext {
-        branch: request.branch.unwrap_or_else(|| "main".to_owned()),
+    let mut run = RunContext {
+        branch: request.branch.clone().unwrap_or_else(|| DEFAULT_BRANCH.to_owned()),
         tag: None,
         event: request.trigger_event.unwrap_or(TriggerEvent::Manual),
         commit_sha: request.commit_sha,
@@ -54,16 +54,25 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
         pull_request: 0,
     };
     check(&run)?;
+    let at_forge = AtForge::of(platform, &pipeline, 1);
+    // A file has to be read at some commit: that is the newest, as in everything else that is started by hand.
+    if let (None, None, Some(at_forge)) = (&run.commit_sha, &pipeline.view.definition, &at_forge) {
+        let head = match at_forge.branch_head(request.branch.as_deref()).await {
+            FromForge::Found { value } => value,
+            FromForge::NotFound => return Err(refusal(&format!("there is no branch {}", run.branch)).into()),
+            other => return Err(unread(other).into()),
+        };
+        (run.branch, run.commit_sha) = (head.branch, Some(head.commit.sha));
+        run.commit_message = head.commit.message;
+    }
     if let Some(why) = refuses(&pipeline, &run) {
         return Err(refusal(&why).into());
     }
     let launch = by_hand(&pipeline, run, &actor, None, once);
-    let forge = pipeline.forge.as_deref().zip(pipeline.forge_repository.as_deref());
-    let text = match definition(platform, &pipeline, forge, launch.run.commit_sha.as_deref()).await {
+    let text = match definition(&pipeline, at_forge.as_ref(), launch.run.commit_sha.as_deref()).await {
         FromForge::Found { value } => value,
         FromForge::NotFound => return Err(refusal("the commit has no pipeline file").into()),
-        FromForge::Failed { why } => return Err(refusal(&why).into()),
-        FromForge::Later { seconds, why } => return Err(unavailable(&why).with_retry_after(seconds).into()),
+        other => return Err(unread(other).into()),
     };
     let (launch, order) = launch.order(&text).map_err(|why| match why {
         NotOrdered::BadInputs(problems) => bad_inputs(&problems),
@@ -210,8 +219,16 @@ fn bad_inputs(problems: &[InputProblem]) -> Problem {
     Problem::invalid(problems.iter().map(error).collect())
 }
 
-fn unavailable(why: &str) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "forge_unavailable", "Service unavailable", why)
+/// What the forge did not hand out.
+fn unread<T>(answer: FromForge<T>) -> Problem {
+    match answer {
+        FromForge::Later { seconds, why } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "forge_unavailable", "Service unavailable", why)
+                .with_retry_after(seconds)
+        }
+        FromForge::Failed { why } => refusal(&why),
+        FromForge::Found { .. } | FromForge::NotFound => refusal("the forge does not have it"),
+    }
 }
 
 fn check(run: &RunContext) -> Result<(), Problem> {

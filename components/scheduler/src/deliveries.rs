@@ -8,7 +8,7 @@ use http::StatusCode;
 use penstock_api::internal::{FromForge, MAX_DELIVERIES, WorkOff};
 use penstock_domain::{DeliveryId, TriggerEvent};
 use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, nothing_to_do};
-use penstock_forge::{CommitInfo, EventKind, ForgeEvent, Parsed, PullRequest};
+use penstock_forge::{CommitInfo, EventKind, ForgeEvent, IgnoreReason, Parsed, PullRequest, skips_ci};
 use penstock_guest::{
     Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, moment, read_json, run_together,
 };
@@ -16,7 +16,7 @@ use penstock_pipeline::{Patterns, RunContext};
 use penstock_store::{Cause, Delivery, Entry, NO_PIPELINE, Pipeline, StoreError};
 use serde_json::{Value, json};
 
-use crate::definition::{definition, tagged_commit};
+use crate::definition::{AtForge, definition};
 use crate::launch::{Launch, Launched, NotOrdered, Order};
 use crate::scheduler::Scheduler;
 
@@ -69,7 +69,11 @@ pub async fn work_off_in_order<P: Platform>(platform: P, deliveries: Vec<Deliver
             Err(failure) => Err(failure),
         };
         if let Err(failure) = done {
-            log(Level::Warn, "-", &format!("a delivery is left for the next time: {failure:?}"));
+            log(
+                Level::Warn,
+                platform.request_id(),
+                &format!("a delivery is left for the next time: {failure:?}"),
+            );
         }
     }
 }
@@ -102,18 +106,16 @@ impl<P: Platform> Scheduler<P> {
         }
         if delivery.attempts > MAX_CRASHES && !delivery.was_postponed {
             let why = "it was taken up again and again and never finished";
-            return self.finish(delivery.id, "failed", Some(why), &json!([])).await;
+            return self.finish(delivery, "failed", Some(why), &json!([])).await;
         }
         match self.start_all(delivery).await {
             Ok(()) => Ok(()),
             Err(Unfinished::Failure(failure)) => Err(failure),
-            Err(Unfinished::Never { why }) => {
-                self.finish(delivery.id, "failed", Some(&why), &json!([])).await
-            }
+            Err(Unfinished::Never { why }) => self.finish(delivery, "failed", Some(&why), &json!([])).await,
             Err(Unfinished::Later { why, .. })
                 if self.platform.now().since_ms(delivery.received_at) > MAX_AGE_MS =>
             {
-                self.finish(delivery.id, "failed", Some(&why), &json!([])).await
+                self.finish(delivery, "failed", Some(&why), &json!([])).await
             }
             Err(Unfinished::Later { seconds, why }) => {
                 let due_at = self.platform.now().plus_ms(i64::from(seconds) * 1000);
@@ -124,11 +126,11 @@ impl<P: Platform> Scheduler<P> {
 
     async fn start_all(&self, delivery: &Delivery) -> Result<(), Unfinished> {
         if penstock_domain::bugs::is_on("delivery_ended_first") {
-            self.finish(delivery.id, "processed", None, &json!([])).await?;
+            self.finish(delivery, "processed", None, &json!([])).await?;
         }
         let Some(event) = delivery.event.as_deref().and_then(|e| serde_json::from_str::<ForgeEvent>(e).ok())
         else {
-            return Ok(self.finish(delivery.id, "failed", Some("unreadable_event"), &json!([])).await?);
+            return Ok(self.finish(delivery, "failed", Some("unreadable_event"), &json!([])).await?);
         };
         let since = self.platform.now().plus_ms(-HOLDS_UP_MS);
         let repository = &event.repository.full_name;
@@ -143,49 +145,41 @@ impl<P: Platform> Scheduler<P> {
         let keys: Vec<String> = event.repository.keys().into_iter().collect();
         let pipelines = self.store.pipelines_of_repository(&keys).await?;
         if pipelines.is_empty() {
-            return Ok(self.finish(delivery.id, "ignored", Some(NO_PIPELINE), &json!([])).await?);
+            return Ok(self.finish(delivery, "ignored", Some(NO_PIPELINE), &json!([])).await?);
         }
-        let event = match self.with_commit(&delivery.forge, event).await? {
+        let at_forge = AtForge {
+            platform: &self.platform,
+            forge: &delivery.forge,
+            repository: &event.repository.full_name.clone(),
+            attempt: delivery.attempts.max(1),
+        };
+        let event = match with_commit(&at_forge, event).await? {
             Parsed::Event(event) => event,
             Parsed::Ignored(reason) => {
-                return Ok(self.finish(delivery.id, "ignored", Some(reason.as_str()), &json!([])).await?);
+                return Ok(self.finish(delivery, "ignored", Some(reason.as_str()), &json!([])).await?);
             }
         };
         let mut outcomes = vec![];
         let mut is_finished = false;
         for (index, pipeline) in pipelines.iter().enumerate() {
             let is_last = index + 1 == pipelines.len();
-            let started = self.start_one(delivery, &event, pipeline, &mut outcomes, is_last).await?;
+            let started =
+                self.start_one((delivery, &event), &at_forge, pipeline, &mut outcomes, is_last).await?;
             is_finished = is_last && started;
         }
         if !is_finished {
             let started = outcomes.iter().any(|o| o.get("execution_id").is_some());
             let status = if started { "processed" } else { "ignored" };
-            self.finish(delivery.id, status, (!started).then_some("nothing_started"), &json!(outcomes))
-                .await?;
+            self.finish(delivery, status, (!started).then_some("nothing_started"), &json!(outcomes)).await?;
         }
         Ok(())
-    }
-
-    /// A tag's event may not tell its commit: the forge does.
-    async fn with_commit(&self, forge: &str, event: ForgeEvent) -> Result<Parsed, Unfinished> {
-        let tag = match &event.kind {
-            EventKind::Tag(tag) if tag.commit.is_none() => tag.name.clone(),
-            _ => return Ok(Parsed::Event(event)),
-        };
-        match tagged_commit(&self.platform, forge, &event.repository.full_name, &tag).await {
-            FromForge::Found { value } => Ok(event.with_tag_commit(value)),
-            FromForge::NotFound => Ok(Parsed::Ignored(penstock_forge::IgnoreReason::RefDeleted)),
-            FromForge::Later { seconds, why } => Err(Unfinished::Later { seconds, why }),
-            FromForge::Failed { why } => Err(Unfinished::Never { why }),
-        }
     }
 
     /// Whether an execution was committed, together with the end of the delivery if this was the `last` pipeline.
     async fn start_one(
         &self,
-        delivery: &Delivery,
-        event: &ForgeEvent,
+        (delivery, event): (&Delivery, &ForgeEvent),
+        at_forge: &AtForge<'_, P>,
         pipeline: &Pipeline,
         outcomes: &mut Vec<Value>,
         is_last: bool,
@@ -199,8 +193,7 @@ impl<P: Platform> Scheduler<P> {
         self.learn_forge(pipeline, &delivery.forge, &event.repository.full_name).await?;
         let launch = launch(delivery, event, pipeline, run);
         let target = launch.target.clone();
-        let forge = Some((delivery.forge.as_str(), event.repository.full_name.as_str()));
-        let (launch, order) = match definition(&self.platform, pipeline, forge, event.commit_sha()).await {
+        let (launch, order) = match definition(pipeline, Some(at_forge), event.commit_sha()).await {
             FromForge::Found { value } => match self.order(pipeline, event, launch, &value).await? {
                 Ok(ordered) => ordered,
                 Err(why) => {
@@ -322,23 +315,46 @@ impl<P: Platform> Scheduler<P> {
 
     async fn finish(
         &self,
-        id: DeliveryId,
+        delivery: &Delivery,
         status: &str,
         reason: Option<&str>,
         outcome: &Value,
     ) -> Result<(), Failure> {
-        let change = Changes { deliveries: vec![done(id, status, reason, outcome)], ..Changes::default() };
-        let subject = format!("delivery:{id}");
+        let done = done(delivery.id, status, reason, outcome);
+        let change = Changes { deliveries: vec![done], ..Changes::default() };
+        let subject = format!("delivery:{}", delivery.id);
+        let entry = Entry { subject, expect: delivery.version, change: &change };
         let by = Cause::new("scheduler", "work_off");
-        match self
-            .store
-            .commit(&Entry { subject, expect: 0, change: &change }, &by, self.platform.now())
-            .await
-        {
+        match self.store.commit(&entry, &by, self.platform.now()).await {
             // Finished before, by another.
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(other) => Err(other.into()),
         }
+    }
+}
+
+/// What the event does not tell of its commit, the forge does: of a tag which one it is, of a pull request whether it
+/// asks for no work.
+async fn with_commit(at_forge: &AtForge<'_, impl Platform>, event: ForgeEvent) -> Result<Parsed, Unfinished> {
+    let later = |seconds, why| Err(Unfinished::Later { seconds, why });
+    match &event.kind {
+        EventKind::Tag(tag) if tag.commit.is_none() => match at_forge.tagged_commit(&tag.name).await {
+            FromForge::Found { value } => Ok(event.with_tag_commit(value)),
+            FromForge::NotFound => Ok(Parsed::Ignored(IgnoreReason::RefDeleted)),
+            FromForge::Later { seconds, why } => later(seconds, why),
+            FromForge::Failed { why } => Err(Unfinished::Never { why }),
+        },
+        EventKind::PullRequest(pr) => match at_forge.commit(&pr.head_sha).await {
+            FromForge::Found { value } if skips_ci(&value.message) => {
+                Ok(Parsed::Ignored(IgnoreReason::SkipCi))
+            }
+            FromForge::Later { seconds, why } => later(seconds, why),
+            // Its work needs nothing of what could not be read.
+            FromForge::Found { .. } | FromForge::NotFound | FromForge::Failed { .. } => {
+                Ok(Parsed::Event(event))
+            }
+        },
+        EventKind::Push(_) | EventKind::Tag(_) => Ok(Parsed::Event(event)),
     }
 }
 

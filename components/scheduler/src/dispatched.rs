@@ -111,6 +111,8 @@ pub fn job_request(
             repository_url: job.repository_url.clone(),
             commit_sha: run.commit_sha.clone(),
             branch: run.branch.clone(),
+            base_branch: Some(run.base_branch.clone()).filter(|branch| !branch.is_empty()),
+            pull_request: Some(run.pull_request).filter(|number| *number != 0),
         },
         environment: JobEnvironment {
             variables: variables(job, filled.variables),
@@ -121,6 +123,7 @@ pub fn job_request(
         facts: filled.facts,
         secrets: BTreeMap::new(),
         reports: reports(job),
+        resources: job.spec.resources.map(|r| JobResources { cpus: r.cpus, memory_mib: r.memory_mib }),
         timeout_seconds: seconds(job.spec.timeout_ms),
         callback_url: public_url.to_owned(),
     })

@@ -9,7 +9,8 @@ use penstock_api::signature;
 use penstock_domain::OutboxId;
 use penstock_engine::{Dispatch, EffectKind, Event, Unreachable};
 use penstock_guest::{
-    APPROVALS, Decided, FORGE, Failure, Level, Platform, SendError, commit_event, log, runner_token,
+    APPROVALS, Decided, FORGE, Failure, Level, Platform, SendError, commit_event, internal_post, log,
+    runner_token,
 };
 use penstock_store::Cause;
 
@@ -39,7 +40,7 @@ pub fn send_in_background<P: Platform>(
     let platform = platform.clone();
     async move {
         if let Err(failure) = send(&platform, id, &effect, tries).await {
-            log(Level::Warn, "-", &format!("an effect is left to the clock: {failure:?}"));
+            log(Level::Warn, platform.request_id(), &format!("an effect is left to the clock: {failure:?}"));
         }
     }
 }
@@ -73,9 +74,9 @@ pub async fn wake_checks(platform: &impl Platform) {
 }
 
 async fn wake(platform: &impl Platform, url: &str) {
-    let Ok(request) = http::Request::post(url).body(Bytes::new()) else { return };
+    let Ok(request) = internal_post(platform, url, Bytes::from_static(b"{}")) else { return };
     if let Err(error) = platform.send(request, WAKE_TIMEOUT_MS, MAX_ANSWER_BYTES).await {
-        log(Level::Warn, "-", &format!("another component did not answer: {error}"));
+        log(Level::Warn, platform.request_id(), &format!("another component did not answer: {error}"));
     }
 }
 

@@ -72,7 +72,11 @@ pub fn settle_logged<P: Platform>(platform: P, occasion: Occasion) -> Pin<Box<dy
             return;
         }
         if let Err(failure) = settle(&platform, occasion).await {
-            log(Level::Warn, "-", &format!("what follows a change is left to the clock: {failure:?}"));
+            log(
+                Level::Warn,
+                platform.request_id(),
+                &format!("what follows a change is left to the clock: {failure:?}"),
+            );
         }
     })
 }

@@ -6,6 +6,9 @@ use penstock_engine::Refusal;
 use penstock_guest::{Database, Failure, Platform};
 use penstock_store::Store;
 
+/// Where nobody says which branch, and no forge is known to ask.
+pub const DEFAULT_BRANCH: &str = "main";
+
 /// One request's view of the world.
 pub struct Scheduler<P: Platform> {
     pub platform: P,

@@ -10,9 +10,9 @@ use penstock_guest::{Failure, Level, Platform, log, moment, run_together};
 use penstock_pipeline::{RunContext, parse};
 use penstock_store::{Cause, DueSchedule, Entry, Pipeline, StoreError};
 
-use crate::definition::{branch_head, definition};
+use crate::definition::{AtForge, definition};
 use crate::launch::{Launch, Launched, Order};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{DEFAULT_BRANCH, Scheduler};
 
 /// Started in one tick.
 const BATCH: u32 = 50;
@@ -20,8 +20,8 @@ const BATCH: u32 = 50;
 const CLAIM_MS: i64 = 60_000;
 /// A tick waits for them no longer; what takes longer, such as a slow forge, goes on.
 const WAIT_MS: u64 = 200;
-/// Where neither the schedule nor the forge says which branch.
-const DEFAULT_BRANCH: &str = "main";
+/// A forge that does not answer is given more time with every such while that the schedule is due.
+const ATTEMPT_MS: i64 = 60_000;
 /// However late a time is looked at again, what it started stands.
 const FOR_EVER_MS: i64 = 100 * 365 * 24 * 3_600_000;
 
@@ -68,23 +68,24 @@ impl<P: Platform> Scheduler<P> {
         let Some(pipeline) = self.store.pipeline(row.pipeline_id).await? else {
             return Ok(Due::Nothing("its pipeline was deleted".to_owned()));
         };
-        let forge = pipeline.forge.clone().zip(pipeline.forge_repository.clone());
-        let branch = row.schedule.branch.clone().unwrap_or_else(|| DEFAULT_BRANCH.to_owned());
-        let commit_sha = match &forge {
-            None => None,
-            Some((forge, repository)) => {
-                match branch_head(&self.platform, forge, repository, &branch).await {
-                    FromForge::Found { value } => Some(value.sha),
-                    FromForge::NotFound => return Ok(Due::Nothing(format!("there is no branch {branch}"))),
-                    FromForge::Failed { why } => return Ok(Due::Nothing(why)),
-                    FromForge::Later { seconds, .. } => return Ok(Due::Later { seconds }),
+        let waited_ms = row.next_at.map_or(0, |at| now.since_ms(at));
+        let attempt = u32::try_from(1 + waited_ms / ATTEMPT_MS).unwrap_or(1);
+        let at_forge = AtForge::of(&self.platform, &pipeline, attempt);
+        let wanted = row.schedule.branch.as_deref();
+        let (branch, commit_sha) = match &at_forge {
+            None => (wanted.unwrap_or(DEFAULT_BRANCH).to_owned(), None),
+            Some(at_forge) => match at_forge.branch_head(wanted).await {
+                FromForge::Found { value } => (value.branch, Some(value.commit.sha)),
+                FromForge::NotFound => {
+                    let branch = wanted.map_or("default branch".to_owned(), |name| format!("branch {name}"));
+                    return Ok(Due::Nothing(format!("there is no {branch}")));
                 }
-            }
+                FromForge::Failed { why } => return Ok(Due::Nothing(why)),
+                FromForge::Later { seconds, .. } => return Ok(Due::Later { seconds }),
+            },
         };
         let launch = launch(&pipeline, due, branch, commit_sha);
-        let named = forge.as_ref().map(|(forge, repository)| (forge.as_str(), repository.as_str()));
-        let text = match definition(&self.platform, &pipeline, named, launch.run.commit_sha.as_deref()).await
-        {
+        let text = match definition(&pipeline, at_forge.as_ref(), launch.run.commit_sha.as_deref()).await {
             FromForge::Found { value } => value,
             FromForge::NotFound => return Ok(Due::Nothing("the commit has no pipeline file".to_owned())),
             FromForge::Failed { why } => return Ok(Due::Nothing(why)),
@@ -158,7 +159,11 @@ async fn start_logged<P: Platform>(platform: P, due: DueSchedule) {
         Err(failure) => Err(failure),
     };
     if let Err(failure) = started {
-        log(Level::Warn, "-", &format!("a schedule is left for the next time: {failure:?}"));
+        log(
+            Level::Warn,
+            platform.request_id(),
+            &format!("a schedule is left for the next time: {failure:?}"),
+        );
     }
 }
 

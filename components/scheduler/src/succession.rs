@@ -10,9 +10,9 @@ use penstock_guest::{Decided, Failure, Platform, commit_event};
 use penstock_pipeline::RunContext;
 use penstock_store::{Cause, Entry, Pipeline, StoreError};
 
-use crate::definition::definition;
+use crate::definition::{AtForge, definition};
 use crate::launch::{Inherited, Launch, Launched};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{DEFAULT_BRANCH, Scheduler};
 
 /// A forge that does not help with the definition is asked no more often.
 const MAX_TRIES: u32 = 200;
@@ -50,7 +50,7 @@ pub async fn start_successor<P: Platform>(
     tries: u32,
 ) -> Result<(), Failure> {
     let now = scheduler.platform.now();
-    let outcome = match start(scheduler, id, due).await? {
+    let outcome = match start(scheduler, id, due, tries).await? {
         Started::As(outcome) => outcome,
         Started::Later { seconds, why } if tries < MAX_TRIES => {
             let again = now.plus_ms(i64::from(seconds) * 1000);
@@ -94,6 +94,7 @@ async fn start<P: Platform>(
     scheduler: &Scheduler<P>,
     id: OutboxId,
     due: &SuccessorDue,
+    tries: u32,
 ) -> Result<Started, Failure> {
     let refused = |why: String| Ok(Started::Not { why });
     let Some(pipeline) = scheduler.store.pipeline_by_name(&due.pipeline).await? else {
@@ -119,10 +120,26 @@ async fn start<P: Platform>(
         }
         None => false,
     };
-    let launch = launch(&pipeline, id, due, is_same_repository);
-    let forge = pipeline.forge.as_deref().zip(pipeline.forge_repository.as_deref());
-    let text = match definition(&scheduler.platform, &pipeline, forge, launch.run.commit_sha.as_deref()).await
-    {
+    let at_forge = AtForge::of(&scheduler.platform, &pipeline, tries);
+    let branch = due.named_branch.as_deref().filter(|named| !is_same_repository || *named != due.branch);
+    let (branch, commit_sha) = match &at_forge {
+        // Another branch has other commits, and another repository other branches.
+        Some(at_forge) if branch.is_some() || !is_same_repository => match at_forge.branch_head(branch).await
+        {
+            FromForge::Found { value } => (value.branch, Some(value.commit.sha)),
+            FromForge::NotFound => {
+                let branch = branch.map_or("default branch".to_owned(), |name| format!("branch `{name}`"));
+                return refused(format!("the repository of `{}` has no {branch}", due.pipeline));
+            }
+            FromForge::Failed { why } => return refused(why),
+            FromForge::Later { seconds, why } => return Ok(Started::Later { seconds, why }),
+        },
+        _ if is_same_repository && branch.is_none() => (due.branch.clone(), due.commit_sha.clone()),
+        // Of no commit anybody has told.
+        _ => (branch.unwrap_or(DEFAULT_BRANCH).to_owned(), None),
+    };
+    let launch = launch(&pipeline, id, due, branch, commit_sha);
+    let text = match definition(&pipeline, at_forge.as_ref(), launch.run.commit_sha.as_deref()).await {
         FromForge::Found { value } => value,
         FromForge::NotFound => return refused("the commit has no pipeline file".to_owned()),
         FromForge::Failed { why } => return refused(why),
@@ -146,10 +163,9 @@ fn launch<'a>(
     pipeline: &'a Pipeline,
     id: OutboxId,
     due: &SuccessorDue,
-    is_same_repository: bool,
+    branch: String,
+    commit_sha: Option<String>,
 ) -> Launch<'a> {
-    // Another repository has other commits.
-    let commit_sha = due.commit_sha.clone().filter(|_| is_same_repository);
     let forge = pipeline.forge.clone().zip(pipeline.forge_repository.clone());
     let target = forge.zip(commit_sha.clone()).map(|((forge, repository), commit_sha)| StatusTarget {
         forge,
@@ -165,7 +181,7 @@ fn launch<'a>(
             ..Origin::default()
         },
         run: RunContext {
-            branch: due.branch.clone(),
+            branch,
             tag: None,
             event: TriggerEvent::Webhook,
             commit_sha,

@@ -120,11 +120,12 @@ pub struct ValidatePipeline {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Execute {
-    /// Default `main`.
+    /// Default `main`; the repository's default branch where its newest commit is asked for.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), extend("default" = "main")))]
     pub branch: Option<String>,
-    /// 40 or 64 hexadecimal digits. Without it nothing is checked out.
+    /// 40 or 64 hexadecimal digits. Without it, the branch's newest commit where the pipeline's file lies in the
+    /// repository; elsewhere nothing is checked out then.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = COMMIT)))]
     pub commit_sha: Option<String>,

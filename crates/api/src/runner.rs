@@ -93,9 +93,24 @@ pub struct JobRequest {
     /// has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<serde_json::Value>,
+    /// What its steps may use of the runner's machine, in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<JobResources>,
     pub timeout_seconds: u64,
     /// The control plane, as this runner reaches it: call backs go to `{callback_url}/api/v1/jobs/{id}/…`.
     pub callback_url: String,
+}
+
+/// A runner that can't hold its steps to it says so in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JobResources {
+    /// Processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// In MiB. What uses more is killed: `memory_limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,7 +154,14 @@ pub struct ExecutionInfo {
         )
     )]
     pub commit_sha: Option<String>,
+    /// Of a pull request the one that it comes from, from a fork `owner:branch`.
     pub branch: String,
+    /// The branch that a pull request would go to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
+    /// A pull request's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

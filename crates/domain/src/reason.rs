@@ -11,6 +11,8 @@ words! {
         RunnerLost = "runner_lost",
         /// A step, job, stage or execution took longer than it may.
         TimedOut = "timed_out",
+        /// The job used more memory than it may.
+        MemoryLimit = "memory_limit",
         /// Something that this depends on did not succeed.
         DependencyFailed = "dependency_failed",
         /// Something that this depends on has not finished yet.

@@ -222,6 +222,7 @@ fn reported(reason: Option<Reason>) -> Reason {
         Some(
             known @ (Reason::ExitCode
             | Reason::TimedOut
+            | Reason::MemoryLimit
             | Reason::CheckoutFailed
             | Reason::ConfigError
             | Reason::RunnerError
@@ -335,7 +336,7 @@ pub(crate) fn fail(
 fn retry_delay(draft: &Draft, index: usize, reason: Reason) -> Option<i64> {
     let job = draft.job(index);
     let cause = match reason {
-        Reason::ExitCode => RetryCause::ExitCode,
+        Reason::ExitCode | Reason::MemoryLimit => RetryCause::ExitCode,
         Reason::RunnerLost | Reason::RunnerError | Reason::CheckoutFailed => RetryCause::RunnerLost,
         Reason::TimedOut => RetryCause::TimedOut,
         Reason::DispatchFailed => RetryCause::DispatchFailed,

@@ -350,9 +350,12 @@ pub struct SupersedeDue {
 pub struct SuccessorDue {
     /// By its name.
     pub pipeline: String,
+    /// What has ended ran on it.
     pub branch: String,
-    /// None where it runs on another branch.
     pub commit_sha: Option<String>,
+    /// The branch that the file names for what follows.
+    #[serde(default)]
+    pub named_branch: Option<String>,
     pub parameters: BTreeMap<String, String>,
     /// All that led there.
     pub chain: Vec<PipelineId>,

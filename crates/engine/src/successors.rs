@@ -60,11 +60,11 @@ fn due(draft: &Draft, successor: &PlannedSuccessor) -> Result<Option<SuccessorDu
     let parameters = fill_parameters(successor, &facts).map_err(|e| e.to_string())?;
     let mut chain = context.chain.clone();
     chain.push(execution.pipeline_id);
-    let is_elsewhere = successor.branch.as_ref().is_some_and(|b| *b != context.run.branch);
     Ok(Some(SuccessorDue {
         pipeline: successor.pipeline.clone(),
-        branch: successor.branch.clone().unwrap_or_else(|| context.run.branch.clone()),
-        commit_sha: context.run.commit_sha.clone().filter(|_| !is_elsewhere),
+        branch: context.run.branch.clone(),
+        commit_sha: context.run.commit_sha.clone(),
+        named_branch: successor.branch.clone(),
         parameters,
         chain,
         after: execution.id,

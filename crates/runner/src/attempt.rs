@@ -17,6 +17,7 @@ use crate::checkout::{self, Generation, Mirrors, Wanted};
 use crate::clock;
 use crate::conditions::Conditions;
 use crate::control::Control;
+use crate::cpus::Cpus;
 use crate::environment;
 use crate::folder::AttemptFolder;
 use crate::guardian::Guardian;
@@ -26,13 +27,14 @@ use crate::process::Group;
 use crate::procfs;
 use crate::reports::Uploads;
 use crate::shell::{self, Script, Search, ShellError};
-use crate::step::{self, Ended, Limits};
+use crate::step::{self, Ended, Limits, MemoryLimit};
 use crate::stop::{Stop, StopCause};
 
 /// The longest that a job may run, whatever it was sent with.
 const MAX_JOB: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the output of what was just killed is still read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+const MIB: u64 = 1 << 20;
 /// Beyond this age process ids may have come round, and all processes are looked at.
 const IDS_IN_ORDER: Duration = Duration::from_secs(60);
 
@@ -120,6 +122,8 @@ struct Work<'a> {
     deadline: Instant,
     started: Instant,
     first_process: Option<Pid>,
+    /// Those that the steps may use, where not all.
+    cpus: Option<Cpus>,
     groups: Vec<Group>,
     outputs: Vec<JoinHandle<()>>,
     /// Whether there is a workspace that steps may have written into.
@@ -143,6 +147,7 @@ impl Attempt {
             deadline: started + Duration::from_secs(self.request.timeout_seconds.max(1)).min(MAX_JOB),
             started,
             first_process: None,
+            cpus: None,
             groups: vec![],
             outputs: vec![],
             prepared: false,
@@ -170,6 +175,7 @@ impl Work<'_> {
             return outcome;
         }
         self.prepared = true;
+        self.take_cpus();
         for index in 0..self.attempt.request.steps.len() {
             if let Err(outcome) = self.step(index).await {
                 self.skip_rest(index + 1, &outcome);
@@ -243,6 +249,7 @@ impl Work<'_> {
                         .timeout_seconds
                         .map(|s| Instant::now() + Duration::from_secs(s).min(MAX_JOB)),
                     job_deadline: self.deadline,
+                    memory: self.memory_limit(),
                     kill_grace: self.attempt.machine.kill_grace,
                 };
                 let followed = step::follow(group, pump, limits).await;
@@ -287,7 +294,7 @@ impl Work<'_> {
         let started =
             shell::command(&script, &Search { path, directory: &directory }).and_then(|mut command| {
                 step::set_up(&mut command, &directory, variables);
-                Ok(Group::start(&mut command, &machine.guardian)?)
+                Ok(Group::start(&mut command, self.cpus.as_ref(), &machine.guardian)?)
             });
         let mut group = started.map_err(|error| not_started(&error))?;
         self.first_process.get_or_insert(group.id());
@@ -316,6 +323,17 @@ impl Work<'_> {
                 let message = format!("Step `{name}` took longer than its {seconds} s and was ended.");
                 self.say(index, &message);
                 let outcome = Outcome::failed(Reason::TimedOut, message);
+                self.hand_on_failed(index);
+                (WorkStatus::Failed, None, Some(Failure::OfStep(outcome)))
+            }
+            Ended::OutOfMemory(used) => {
+                let used = used.div_ceil(MIB);
+                let may = job_memory(&self.attempt.request).unwrap_or(0);
+                let message = format!(
+                    "The job used {used} MiB of memory and may use {may} MiB: step `{name}` was killed."
+                );
+                self.say(index, &message);
+                let outcome = Outcome::failed(Reason::MemoryLimit, message);
                 self.hand_on_failed(index);
                 (WorkStatus::Failed, None, Some(Failure::OfStep(outcome)))
             }
@@ -393,6 +411,24 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Where the machine does not let itself be divided, the job has all of it, and its log says so.
+    fn take_cpus(&mut self) {
+        let Attempt { request, outbox, number, .. } = self.attempt;
+        let Some(count) = request.resources.and_then(|resources| resources.cpus) else { return };
+        match Cpus::some(count, *number) {
+            Ok(cpus) => self.cpus = cpus,
+            Err(error) => {
+                outbox.say(None, &format!("This runner can't hold the job to {count} processors ({error})."));
+            }
+        }
+    }
+
+    fn memory_limit(&self) -> Option<MemoryLimit> {
+        let mib = job_memory(&self.attempt.request)?;
+        let first = self.first_process.filter(|_| self.started.elapsed() < IDS_IN_ORDER);
+        Some(MemoryLimit { bytes: mib.saturating_mul(MIB), marker: self.marker.clone(), first })
+    }
+
     fn say(&self, index: usize, text: &str) {
         self.attempt.outbox.say(Some(number(index)), text);
     }
@@ -450,6 +486,11 @@ impl Work<'_> {
 
 fn finished(step: usize, status: WorkStatus, exit_code: Option<i32>, reason: Option<Reason>) -> JobEvent {
     JobEvent::StepFinished { step: number(step), at: clock::now(), status, exit_code, reason }
+}
+
+/// In MiB.
+fn job_memory(job: &JobRequest) -> Option<u64> {
+    job.resources?.memory_mib
 }
 
 fn config_error(message: impl Into<String>) -> (WorkStatus, Failure) {

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_api::runner::JobRequest;
+use penstock_api::runner::{HeartbeatAnswer, JobRequest};
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::control::{CALL_TIMEOUT, CallError, Control, JSON};
-use crate::intake::Intake;
+use crate::courier::heartbeat_url;
+use crate::intake::{Intake, Refusal};
 use crate::registration::Registrar;
 
 /// How long the control plane may hold a claim open.
@@ -28,13 +30,14 @@ pub async fn keep_claiming(control: &Control, registrar: &Registrar, intake: &Ar
             continue;
         }
         match claim(control, registrar, WAIT_SECONDS).await {
-            Ok(Some(job)) => match intake.accept_into(job, slot) {
-                Ok(()) => backoff.reset(),
-                Err(refusal) => {
-                    tracing::warn!(%refusal, "a claimed job is not taken");
+            Ok(Some(job)) => {
+                if begin(control, registrar, job, |job, held_at| intake.accept_into(job, slot, held_at)).await
+                {
+                    backoff.reset();
+                } else {
                     tokio::time::sleep(backoff.next()).await;
                 }
-            },
+            }
             Ok(None) => backoff.reset(),
             Err(error) => {
                 tracing::debug!(%error, "no claim");
@@ -56,12 +59,48 @@ pub async fn keep_known(control: &Control, registrar: &Registrar, intake: &Arc<I
             tokio::time::sleep(LEAST_PAUSE).await;
             continue;
         }
-        if let Ok(Some(job)) = claim(control, registrar, 0).await
-            && let Err(refusal) = intake.accept(job)
-        {
-            tracing::warn!(%refusal, "a claimed job is not taken");
+        if let Ok(Some(job)) = claim(control, registrar, 0).await {
+            begin(control, registrar, job, |job, _| intake.accept(job)).await;
         }
         tokio::time::sleep(LEAST_PAUSE.min(interval)).await;
+    }
+}
+
+/// Begins a claimed job, once the control plane knows that it came here. Gives whether it began.
+async fn begin(
+    control: &Control,
+    registrar: &Registrar,
+    job: JobRequest,
+    accept: impl FnOnce(JobRequest, Instant) -> Result<(), Refusal>,
+) -> bool {
+    let Some(held_at) = acknowledge(control, registrar, &job).await else { return false };
+    accept(job, held_at).inspect_err(|refusal| tracing::warn!(%refusal, "a claimed job is not taken")).is_ok()
+}
+
+/// Tells that the job came here, by its first heartbeat, and gives when it was certainly held. None where it is not
+/// this runner's any more: a claim of which nothing is heard for the length of a lease goes to another.
+async fn acknowledge(control: &Control, registrar: &Registrar, job: &JobRequest) -> Option<Instant> {
+    let url = heartbeat_url(job);
+    let given_up_at = Instant::now() + registrar.lease().length;
+    let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+    loop {
+        let asked_at = Instant::now();
+        let answer =
+            control.post::<HeartbeatAnswer>(&url, &job.job.lease.token, JSON, "{}", CALL_TIMEOUT).await;
+        let error = match answer {
+            // An answer of another make is one, too.
+            Ok(_) | Err(CallError::Refused { status: 200..=299, .. }) => return Some(asked_at),
+            Err(error @ CallError::Refused { .. }) => {
+                tracing::warn!(job = %job.job.id, %error, "a claimed job is not this runner's any more");
+                return None;
+            }
+            Err(error) => error,
+        };
+        if Instant::now() >= given_up_at {
+            tracing::warn!(job = %job.job.id, %error, "a claimed job is given up");
+            return None;
+        }
+        tokio::time::sleep(backoff.next().max(error.retry_after().min(LONGEST_WAIT))).await;
     }
 }
 

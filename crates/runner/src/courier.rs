@@ -29,6 +29,15 @@ const LOGS: &str = "logs";
 const EVENTS: &str = "events";
 const HEARTBEAT: &str = "heartbeat";
 
+fn base_url(job: &JobRequest) -> String {
+    format!("{}/api/v1/jobs/{}", job.callback_url.trim_end_matches('/'), job.job.id)
+}
+
+/// Where an attempt's holder says that it is there.
+pub fn heartbeat_url(job: &JobRequest) -> String {
+    format!("{}/{HEARTBEAT}", base_url(job))
+}
+
 pub struct Courier {
     control: Control,
     outbox: Arc<Outbox>,
@@ -50,10 +59,10 @@ impl Courier {
         stop: Stop,
         job: &JobRequest,
         lease: LeaseTimes,
+        held_at: Instant,
     ) -> Self {
-        let base_url = format!("{}/api/v1/jobs/{}", job.callback_url.trim_end_matches('/'), job.job.id);
         let lease_token = job.job.lease.token.clone();
-        Self { control, outbox, stop, base_url, lease_token, lease, held_at: Instant::now() }
+        Self { control, outbox, stop, base_url: base_url(job), lease_token, lease, held_at }
     }
 
     /// Whether everything was told to the end.

@@ -65,5 +65,7 @@ fn facts(job: &JobRequest, step: &StepRequest) -> Vec<(&'static str, String)> {
         ("PENSTOCK_REPOSITORY_URL", repository::without_credentials(&run.repository_url)),
     ];
     facts.extend(run.commit_sha.clone().map(|sha| ("PENSTOCK_COMMIT", sha)));
+    facts.extend(run.base_branch.clone().map(|branch| ("PENSTOCK_BASE_BRANCH", branch)));
+    facts.extend(run.pull_request.map(|number| ("PENSTOCK_PULL_REQUEST", number.to_string())));
     facts
 }

@@ -12,6 +12,7 @@ use penstock_api::runner::{CancelRequest, JobRequest};
 use penstock_domain::JobId;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::attempt::{Attempt, Machine};
 use crate::control::Control;
@@ -50,6 +51,12 @@ struct Here {
     attempt: u32,
     number: u64,
     stop: Stop,
+}
+
+/// What an attempt holds: a slot here, and since when certainly its lease.
+struct Hold {
+    slot: OwnedSemaphorePermit,
+    since: Instant,
 }
 
 /// Why a job is not taken.
@@ -98,15 +105,20 @@ impl Intake {
     /// # Errors
     /// [`Refusal`]; the job is then not run here.
     pub fn accept(self: &Arc<Self>, job: JobRequest) -> Result<(), Refusal> {
-        self.take(job, None)
+        self.take(job, None, Instant::now())
     }
 
-    /// Takes a job that was claimed for a slot.
+    /// Takes a job that was claimed for a slot, and certainly held at that time.
     ///
     /// # Errors
     /// As [`Intake::accept`].
-    pub fn accept_into(self: &Arc<Self>, job: JobRequest, slot: OwnedSemaphorePermit) -> Result<(), Refusal> {
-        self.take(job, Some(slot))
+    pub fn accept_into(
+        self: &Arc<Self>,
+        job: JobRequest,
+        slot: OwnedSemaphorePermit,
+        held_at: Instant,
+    ) -> Result<(), Refusal> {
+        self.take(job, Some(slot), held_at)
     }
 
     /// A free slot, waited for.
@@ -152,7 +164,12 @@ impl Intake {
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    fn take(self: &Arc<Self>, job: JobRequest, slot: Option<OwnedSemaphorePermit>) -> Result<(), Refusal> {
+    fn take(
+        self: &Arc<Self>,
+        job: JobRequest,
+        slot: Option<OwnedSemaphorePermit>,
+        held_at: Instant,
+    ) -> Result<(), Refusal> {
         if let Some(objection) = objection(&job) {
             return Err(Refusal::Invalid(objection));
         }
@@ -188,7 +205,8 @@ impl Intake {
         }
         self.count.send_modify(|count| *count += 1);
         let intake = Arc::clone(self);
-        tokio::spawn(async move { intake.follow(job, folder, number, stop, slot).await });
+        let hold = Hold { slot, since: held_at };
+        tokio::spawn(async move { intake.follow(job, folder, number, stop, hold).await });
         Ok(())
     }
 
@@ -200,15 +218,17 @@ impl Intake {
         folder: AttemptFolder,
         number: u64,
         stop: Stop,
-        slot: OwnedSemaphorePermit,
+        hold: Hold,
     ) {
+        let Hold { slot, since } = hold;
         let _leave = Leave { intake: &self, job: request.job.id, number };
         let url = &request.execution.repository_url;
         let credentials = repository::credentials(url);
         let redactor = Redactor::new(request.secrets.values().chain(&credentials).map(String::as_str));
         let outbox = Arc::new(Outbox::new(redactor, folder.spool_file()));
         let lease = self.registrar.lease();
-        let courier = Courier::new(self.control.clone(), Arc::clone(&outbox), stop.clone(), &request, lease);
+        let courier =
+            Courier::new(self.control.clone(), Arc::clone(&outbox), stop.clone(), &request, lease, since);
         tracing::info!(job = %request.job.id, attempt = request.job.attempt, name = request.job.name, "started");
 
         let machine = Arc::clone(&self.machine);

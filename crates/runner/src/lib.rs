@@ -16,6 +16,7 @@ mod clock;
 mod conditions;
 mod control;
 mod courier;
+mod cpus;
 mod environment;
 mod folder;
 mod guardian;

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::cpus::Cpus;
 use crate::guardian::Guardian;
 
 /// How often a group that was asked to end is looked at, once its leader is gone.
@@ -28,8 +29,12 @@ impl Group {
     ///
     /// # Errors
     /// What the system says to starting it.
-    pub fn start(command: &mut Command, guardian: &Arc<Guardian>) -> io::Result<Self> {
-        let child = command.process_group(0).spawn()?;
+    pub fn start(command: &mut Command, cpus: Option<&Cpus>, guardian: &Arc<Guardian>) -> io::Result<Self> {
+        command.process_group(0);
+        let child = match cpus {
+            Some(cpus) => cpus.within(|| command.spawn())?,
+            None => command.spawn()?,
+        };
         let id = child
             .id()
             .and_then(|id| i32::try_from(id).ok())

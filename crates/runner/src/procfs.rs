@@ -18,6 +18,26 @@ const MAX_ENVIRONMENT_BYTES: u64 = 8 << 20;
 /// Rounds until no marked process is left; each also catches what forked during the round before.
 const MAX_ROUNDS: u32 = 20;
 
+/// A page of memory, in bytes.
+fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
+
+/// The memory, in bytes, that the processes whose marker begins with `value` have for themselves; what they share with
+/// files or with each other by name is not counted. None where there is no `/proc`.
+pub fn memory(value: &str, first: Option<Pid>) -> Option<u64> {
+    fs::metadata("/proc/self/statm").ok()?;
+    let wanted = format!("{MARKER}={value}");
+    Some(marked(wanted.as_bytes(), first).into_iter().filter_map(own_memory).sum())
+}
+
+fn own_memory(pid: Pid) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_nonzero())).ok()?;
+    let mut pages = statm.split_whitespace().skip(1).map(|count| count.parse::<u64>().ok());
+    let (resident, shared) = (pages.next()??, pages.next()??);
+    Some(resident.saturating_sub(shared).saturating_mul(page_bytes()))
+}
+
 /// Kills every process from `first` on (all, where None) whose marker begins with `value`.
 pub fn kill_marked(value: &str, first: Option<Pid>) -> usize {
     let wanted = format!("{MARKER}={value}");

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_api::runner::LogStream;
+use rustix::process::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::lines::LineSplitter;
 use crate::outbox::Outbox;
 use crate::process::Group;
+use crate::procfs;
 use crate::redact::RedactedStream;
 use crate::stop::{Stop, StopCause};
 
@@ -25,6 +27,8 @@ const LINGER: Duration = Duration::from_millis(250);
 /// A line that is not ended is shown when nothing came for this long, and anyway after that long.
 const QUIET: Duration = Duration::from_millis(200);
 const LONGEST_PARTIAL: Duration = Duration::from_secs(2);
+/// How often it is looked at what a job has of the machine's memory.
+const LOOK: Duration = Duration::from_millis(200);
 const READ_BYTES: usize = 16 * 1024;
 
 /// How a step's shell ended.
@@ -35,6 +39,8 @@ pub enum Ended {
     StepTimedOut,
     /// The job's time was up.
     JobTimedOut,
+    /// The job has used so many bytes, and may not.
+    OutOfMemory(u64),
     Stopped(StopCause),
 }
 
@@ -49,7 +55,32 @@ pub struct Limits<'a> {
     pub stop: &'a Stop,
     pub step_deadline: Option<Instant>,
     pub job_deadline: Instant,
+    pub memory: Option<MemoryLimit>,
     pub kill_grace: Duration,
+}
+
+/// What the processes of a job may have for themselves, in all.
+pub struct MemoryLimit {
+    pub bytes: u64,
+    /// They bear it.
+    pub marker: String,
+    /// None is older, where that is known.
+    pub first: Option<Pid>,
+}
+
+impl MemoryLimit {
+    /// Resolves with what they have once it is too much.
+    async fn exceeded(&self) -> u64 {
+        loop {
+            sleep(LOOK).await;
+            let (marker, first) = (self.marker.clone(), self.first);
+            let used = tokio::task::spawn_blocking(move || procfs::memory(&marker, first)).await;
+            match used.ok().flatten() {
+                Some(used) if used > self.bytes => return used,
+                _ => {}
+            }
+        }
+    }
 }
 
 pub type Pump = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -100,18 +131,26 @@ async fn halted(limits: &Limits<'_>) -> Ended {
             None => std::future::pending().await,
         }
     };
+    let out_of_memory = async {
+        match &limits.memory {
+            Some(memory) => memory.exceeded().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         biased;
         cause = limits.stop.raised(StopCause::Cancelled) => Ended::Stopped(cause),
         () = sleep_until(limits.job_deadline) => Ended::JobTimedOut,
         () = step_over => Ended::StepTimedOut,
+        used = out_of_memory => Ended::OutOfMemory(used),
     }
 }
 
-/// Ends the group with the grace that the cause allows; a lost lease allows none, also when it comes later.
+/// Ends the group with the grace that the cause allows; a lost lease allows none, also when it comes later, and neither
+/// does what would eat the machine's memory meanwhile.
 async fn end(group: &mut Group, ended: &Ended, limits: &Limits<'_>) {
     let grace = match ended {
-        Ended::Stopped(StopCause::LeaseLost) => Duration::ZERO,
+        Ended::Stopped(StopCause::LeaseLost) | Ended::OutOfMemory(_) => Duration::ZERO,
         _ => limits.kill_grace,
     };
     let lost = tokio::select! {

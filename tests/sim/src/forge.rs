@@ -36,15 +36,16 @@ pub fn serve(world: &World, request: &http::Request<Bytes>) -> http::Response<By
         ["repos", owner, name, "contents", file] => contents(world, &format!("{owner}/{name}"), file),
         ["repos", _, _, "commits", "tags", tag] => {
             let number = tag.trim_start_matches('v').parse().unwrap_or(0);
-            let commit = json!({ "sha": sha(number), "author": { "login": "ada" },
-                "commit": { "message": "Tag it", "author": { "name": "Ada", "date": "2023-11-14T22:00:00Z" } } });
-            answer(200, commit.to_string())
+            answer(200, sha(number))
         }
-        ["repos", _, _, "commits", "heads", _] => {
-            let commit = json!({ "sha": sha(HEAD), "author": { "login": "ada" },
-                "commit": { "message": "Go on", "author": { "name": "Ada", "date": "2023-11-14T22:00:00Z" } } });
-            answer(200, commit.to_string())
+        ["repos", _, _, "commits", "heads", _] => answer(200, sha(HEAD)),
+        ["repos", _, _, "commits"] => {
+            let asked = request.uri().query().and_then(|q| q.split('&').find_map(|p| p.strip_prefix("sha=")));
+            let commits = json!([{ "sha": asked, "author": { "login": "ada" },
+                "commit": { "message": "Go on", "author": { "name": "Ada", "date": "2023-11-14T22:00:00Z" } } }]);
+            answer(200, commits.to_string())
         }
+        ["repos", _, _] => answer(200, json!({ "default_branch": "main" }).to_string()),
         ["repos", owner, name, "statuses", sha] => {
             keep_status(world, &format!("{owner}/{name}"), sha, request.body());
             answer(201, "{}")

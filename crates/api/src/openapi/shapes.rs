@@ -207,6 +207,8 @@ pub struct PlannedJob {
     condition: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     retry: RetryPolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resources: Option<Resources>,
     /// Left out: one hour.
     #[serde(skip_serializing_if = "is_default")]
     timeout_ms: i64,
@@ -220,6 +222,16 @@ pub struct PlannedJob {
     reports: Vec<ReportRequest>,
     /// One after the other.
     steps: Vec<PlannedStep>,
+}
+
+/// What a job may use of its runner's machine.
+#[derive(JsonSchema)]
+pub struct Resources {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpus: Option<u32>,
+    /// In units of 2^20 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_mib: Option<u64>,
 }
 
 /// Jobs that one matrix was written out to.

@@ -136,7 +136,7 @@ impl Git {
 
     async fn run(&self, mut command: Command) -> Result<(), Failure> {
         let failed = |error: std::io::Error| Failure(format!("git can't be run: {error}"));
-        let mut group = Group::start(&mut command, &self.guardian).map_err(failed)?;
+        let mut group = Group::start(&mut command, None, &self.guardian).map_err(failed)?;
         let mut words = vec![];
         if let Some(mut pipe) = group.child().stderr.take() {
             while pipe.read_buf(&mut words).await.is_ok_and(|count| count > 0) {

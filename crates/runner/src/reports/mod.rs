@@ -229,6 +229,8 @@ mod tests {
                 event: TriggerEvent::Push,
                 repository_url: "https://example.org/web.git".into(),
                 commit_sha: None,
+                base_branch: None,
+                pull_request: None,
                 branch: "main".into(),
             },
             environment: JobEnvironment::default(),
@@ -237,6 +239,7 @@ mod tests {
             reports: vec![ReportRequest { format: "junit".into(), path: path.into(), test_type: None }],
             outputs: vec![],
             facts: None,
+            resources: None,
             timeout_seconds: 1,
             callback_url: NOWHERE.into(),
         }

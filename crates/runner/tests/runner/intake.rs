@@ -131,6 +131,44 @@ async fn a_runner_that_can_not_be_reached_claims_its_jobs() {
 }
 
 #[tokio::test]
+async fn a_claimed_job_begins_when_the_control_plane_knows_that_it_came() {
+    let (plane, scratch) = (Plane::start().await, Scratch::new());
+    let mut program = agent::program(&plane, &scratch);
+    program.env("AGENT_CLAIMS", "1");
+    let _runner = agent::start(&plane, program).await;
+    let job = job(&plane, &["echo begun"]);
+    plane.with(|state| {
+        state.is_busy_with_heartbeats = true;
+        state.claims.push_back(job.clone());
+    });
+    plane.nudge();
+    plane.until("it was asked again", |state| state.refused_heartbeats >= 3).await;
+    let told = plane.told(job.job.id);
+    assert!(told.calls.is_empty() && told.events.is_empty(), "{:?} {:?}", told.calls, told.events);
+    plane.with(|state| state.is_busy_with_heartbeats = false);
+    assert_eq!(plane.finished(job.job.id).await.stdout(), ["begun"]);
+}
+
+#[tokio::test]
+async fn a_claimed_job_that_went_to_another_meanwhile_never_begins() {
+    let (plane, scratch) = (Plane::start().await, Scratch::new());
+    let mut program = agent::program(&plane, &scratch);
+    program.env("AGENT_CLAIMS", "1");
+    let _runner = agent::start(&plane, program).await;
+    let file = scratch.join("begun");
+    let late = job(&plane, &[&format!("touch {}", file.display())]);
+    let next = job(&plane, &["echo next"]);
+    plane.with(|state| {
+        state.jobs.entry(late.job.id).or_default().lease_lost = true;
+        state.claims.extend([late.clone(), next.clone()]);
+    });
+    plane.nudge();
+    assert_eq!(plane.finished(next.job.id).await.stdout(), ["next"]);
+    let told = plane.told(late.job.id);
+    assert_eq!((told.fenced, told.events.len(), file.exists()), (1, 0, false));
+}
+
+#[tokio::test]
 async fn a_forgotten_runner_makes_itself_known_again() {
     let (plane, scratch) = (Plane::start().await, Scratch::new());
     let mut program = agent::program(&plane, &scratch);

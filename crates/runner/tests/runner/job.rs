@@ -29,6 +29,8 @@ pub fn job(plane: &Plane, commands: &[&str]) -> JobRequest {
             repository_url: "https://example.org/web.git".into(),
             commit_sha: None,
             branch: "main".into(),
+            base_branch: None,
+            pull_request: None,
         },
         environment: JobEnvironment::default(),
         steps: commands.iter().enumerate().map(|(index, run)| step(index, run)).collect(),
@@ -36,6 +38,7 @@ pub fn job(plane: &Plane, commands: &[&str]) -> JobRequest {
         reports: vec![],
         outputs: vec![],
         facts: None,
+        resources: None,
         timeout_seconds: 600,
         callback_url: plane.url(),
     }

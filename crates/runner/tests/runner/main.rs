@@ -15,5 +15,6 @@ mod job;
 mod lifetime;
 mod plane;
 mod reports;
+mod resources;
 mod shells;
 mod steps;

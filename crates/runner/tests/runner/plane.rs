@@ -46,6 +46,9 @@ pub struct State {
     pub refused_words: Option<String>,
     /// What is answered to jobs that a step wants to add.
     pub refused_jobs: Option<Problem>,
+    /// Heartbeats are not taken (503), and counted.
+    pub is_busy_with_heartbeats: bool,
+    pub refused_heartbeats: u32,
     pub heartbeat_seconds: u32,
     pub lease_seconds: u32,
     /// Requests are read, and nothing comes back.
@@ -272,6 +275,7 @@ async fn answer(
                 "logs" => refuse_lines(id, &body, &mut state),
                 "reports" => refuse_report(id, &parts, &mut state),
                 "jobs" => refuse_jobs(id, &mut state),
+                "heartbeat" => refuse_heartbeat(&mut state),
                 _ => None,
             };
             match refusal {
@@ -371,6 +375,14 @@ fn call_back(
         "jobs" => serde_json::json!({ "success": true, "added": 2 }),
         _ => serde_json::json!({ "success": true, "cancel": cancel }),
     }))
+}
+
+fn refuse_heartbeat(state: &mut State) -> Option<Problem> {
+    if !state.is_busy_with_heartbeats {
+        return None;
+    }
+    state.refused_heartbeats += 1;
+    Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Service unavailable", "not now"))
 }
 
 /// What the test wants to be answered instead.
