@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use penstock_api::runner::{
-    ExecutionInfo, JobAttempt, JobEnvironment, JobRequest, Lease, ReportRequest, StepRequest,
+    ExecutionInfo, JobAttempt, JobEnvironment, JobRequest, JobResources, Lease, ReportRequest, StepRequest,
 };
 use penstock_domain::Timestamp;
 use penstock_engine::{LEASE_MS, outputs};

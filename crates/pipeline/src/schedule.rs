@@ -59,8 +59,8 @@ const LATE_MS: i64 = 3_600_000;
 const TOO_LATE_MS: i64 = 24 * 3_600_000;
 
 /// Whether a schedule that was `due` is still done at `now`, when nobody looked at the clock in between: if the last of
-/// its times that were missed is at most an hour ago, or by less than half of the time to the next one, but by no more
-/// than a day. However many times were missed, it is done once.
+/// its times that were missed is at most an hour ago, or less than half of the time to the next one, but no more than a
+/// day. However many times were missed, it is done once.
 pub fn missed(schedule: &Schedule, due: Timestamp, now: Timestamp) -> Missed {
     let last = last_missed(schedule, due, now);
     let period_ms = next_run(schedule, last).map_or(0, |next| next.since_ms(last));
@@ -68,19 +68,16 @@ pub fn missed(schedule: &Schedule, due: Timestamp, now: Timestamp) -> Missed {
     if now.since_ms(last) <= tolerated_ms { Missed::Run } else { Missed::SkipTo(next_run(schedule, now)) }
 }
 
-/// The last time up to `now`, or one that is as good: any within the last hour is done, and none before yesterday.
+/// The last time up to `now`; `due` where that is longer ago than anything is made up for.
 fn last_missed(schedule: &Schedule, due: Timestamp, now: Timestamp) -> Timestamp {
     let next = |after: Timestamp| next_run(schedule, after).filter(|at| *at <= now);
-    if let Some(recent) = next(now.plus_ms(-LATE_MS)) {
-        return recent.max(due);
+    // Hour by hour into the past: a day may have as many times as it has minutes.
+    let mut hours = (1..=TOO_LATE_MS / LATE_MS).map(|hours| now.plus_ms(-hours * LATE_MS));
+    let Some(mut last) = hours.find_map(next) else { return due };
+    while let Some(at) = next(last) {
+        last = at;
     }
-    // At most the minutes of a day.
-    let mut last = due;
-    let mut after = due.max(now.plus_ms(-TOO_LATE_MS));
-    while let Some(at) = next(after) {
-        (last, after) = (at, at);
-    }
-    last
+    last.max(due)
 }
 
 fn wall_clock(zone: &TimeZone, at: Timestamp) -> Option<DateTime> {

@@ -42,6 +42,9 @@ pub struct Writer {
     pen: Arc<Pen>,
     jobs: mpsc::Sender<Job>,
     thread: Option<std::thread::JoinHandle<()>>,
+    /// Statements that were ever queued.
+    #[cfg(test)]
+    queued: std::sync::atomic::AtomicUsize,
 }
 
 impl Writer {
@@ -62,7 +65,13 @@ impl Writer {
             .name("sqlite-writer".to_owned())
             .spawn(move || thread.work(queue))
             .map_err(SqlError::Thread)?;
-        Ok(Self { pen, jobs, thread: Some(thread) })
+        Ok(Self {
+            pen,
+            jobs,
+            thread: Some(thread),
+            #[cfg(test)]
+            queued: std::sync::atomic::AtomicUsize::new(0),
+        })
     }
 
     /// Writes here and now, where nobody else writes or waits to. None where it was not written: it then belongs in
@@ -84,12 +93,14 @@ impl Writer {
     pub async fn write(&self, sql: String, parameters: Vec<Value>) -> Result<Written, SqlError> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { sql, parameters, reply }).await.map_err(|_| SqlError::Closed)?;
+        #[cfg(test)]
+        self.queued.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         answer.await.map_err(|_| SqlError::Closed)?
     }
 
     #[cfg(test)]
-    pub fn waiting(&self) -> usize {
-        QUEUE - self.jobs.capacity()
+    pub fn queued(&self) -> usize {
+        self.queued.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
