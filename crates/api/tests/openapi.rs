@@ -336,7 +336,7 @@ fn members(source: &str, name: &str) -> BTreeSet<String> {
             }
             is_left_out = false;
         } else {
-            is_left_out |= line == "#[serde(skip_serializing)]";
+            is_left_out |= matches!(line, "#[serde(skip_serializing)]" | "#[serde(skip)]");
         }
     }
     members
