@@ -70,7 +70,8 @@ impl RunnerView {
 
     fn is_there(&self, now: Timestamp) -> bool {
         let is_silent = self.claimed_at.is_some_and(|at| now.since_ms(at) > SILENT_MS);
-        !is_silent && !(self.failures > 0 && self.is_left_alone(now))
+        let is_away = self.failures > 0 && self.is_left_alone(now);
+        !is_silent && !is_away
     }
 
     fn is_busy(&self, now: Timestamp) -> bool {
