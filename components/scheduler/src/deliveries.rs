@@ -11,6 +11,7 @@ use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, nothing_to_do
 use penstock_forge::{CommitInfo, EventKind, ForgeEvent, IgnoreReason, Parsed, PullRequest, skips_ci};
 use penstock_guest::{
     Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, moment, read_json, run_together,
+    within,
 };
 use penstock_pipeline::{Patterns, RunContext};
 use penstock_store::{Cause, Delivery, Entry, NO_PIPELINE, Pipeline, StoreError};
@@ -32,6 +33,8 @@ const MAX_CRASHES: u32 = 5;
 
 /// How long the caller waits for what it told of; what takes longer, such as a slow forge, goes on.
 const ANSWER_WITHIN_MS: u64 = 500;
+/// How long the message of a pull request's commit is waited for.
+const MESSAGE_WITHIN_MS: u64 = 5_000;
 
 /// `POST /internal/deliveries`: the webhook component has just stored them.
 ///
@@ -336,24 +339,22 @@ impl<P: Platform> Scheduler<P> {
 /// What the event does not tell of its commit, the forge does: of a tag which one it is, of a pull request whether it
 /// asks for no work.
 async fn with_commit(at_forge: &AtForge<'_, impl Platform>, event: ForgeEvent) -> Result<Parsed, Unfinished> {
-    let later = |seconds, why| Err(Unfinished::Later { seconds, why });
     match &event.kind {
         EventKind::Tag(tag) if tag.commit.is_none() => match at_forge.tagged_commit(&tag.name).await {
             FromForge::Found { value } => Ok(event.with_tag_commit(value)),
             FromForge::NotFound => Ok(Parsed::Ignored(IgnoreReason::RefDeleted)),
-            FromForge::Later { seconds, why } => later(seconds, why),
+            FromForge::Later { seconds, why } => Err(Unfinished::Later { seconds, why }),
             FromForge::Failed { why } => Err(Unfinished::Never { why }),
         },
-        EventKind::PullRequest(pr) => match at_forge.commit(&pr.head_sha).await {
-            FromForge::Found { value } if skips_ci(&value.message) => {
-                Ok(Parsed::Ignored(IgnoreReason::SkipCi))
+        EventKind::PullRequest(pr) => {
+            // Work that needs nothing else of the forge does not wait for it.
+            match within(at_forge.platform, MESSAGE_WITHIN_MS, at_forge.commit(&pr.head_sha)).await {
+                Some(FromForge::Found { value }) if skips_ci(&value.message) => {
+                    Ok(Parsed::Ignored(IgnoreReason::SkipCi))
+                }
+                _ => Ok(Parsed::Event(event)),
             }
-            FromForge::Later { seconds, why } => later(seconds, why),
-            // Its work needs nothing of what could not be read.
-            FromForge::Found { .. } | FromForge::NotFound | FromForge::Failed { .. } => {
-                Ok(Parsed::Event(event))
-            }
-        },
+        }
         EventKind::Push(_) | EventKind::Tag(_) => Ok(Parsed::Event(event)),
     }
 }

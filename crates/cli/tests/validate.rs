@@ -56,7 +56,7 @@ fn every_error_is_shown_at_its_place_with_what_to_do() {
          --> standard input:4:5
         4 |     jobz: []
           |     ^^^^
-          = did you mean `jobs`? Known are name, type, depends_on, if, timeout, variables, env, continue_on_error, enabled, gates, deploy, jobs
+          = did you mean `jobs`? Known are name, type, depends_on, if, timeout, variables, env, continue_on_error, enabled, gates, deploy, resources, jobs
 
         error[bad_duration]: `timeout` is no length of time: `5q`
          --> standard input:7:18

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_api::runner::{HeartbeatAnswer, JobRequest};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::control::{CALL_TIMEOUT, CallError, Control, JSON};
 use crate::courier::heartbeat_url;
-use crate::intake::{Intake, Refusal};
+use crate::intake::Intake;
 use crate::registration::Registrar;
 
 /// How long the control plane may hold a claim open.
@@ -31,8 +32,7 @@ pub async fn keep_claiming(control: &Control, registrar: &Registrar, intake: &Ar
         }
         match claim(control, registrar, WAIT_SECONDS).await {
             Ok(Some(job)) => {
-                if begin(control, registrar, job, |job, held_at| intake.accept_into(job, slot, held_at)).await
-                {
+                if begin(control, registrar, intake, job, slot).await {
                     backoff.reset();
                 } else {
                     tokio::time::sleep(backoff.next()).await;
@@ -60,7 +60,14 @@ pub async fn keep_known(control: &Control, registrar: &Registrar, intake: &Arc<I
             continue;
         }
         if let Ok(Some(job)) = claim(control, registrar, 0).await {
-            begin(control, registrar, job, |job, _| intake.accept(job)).await;
+            match intake.try_slot() {
+                Some(slot) => {
+                    begin(control, registrar, intake, job, slot).await;
+                }
+                None => {
+                    tracing::warn!(job = %job.job.id, "a claimed job is not taken: a pushed one came first")
+                }
+            }
         }
         tokio::time::sleep(LEAST_PAUSE.min(interval)).await;
     }
@@ -70,11 +77,13 @@ pub async fn keep_known(control: &Control, registrar: &Registrar, intake: &Arc<I
 async fn begin(
     control: &Control,
     registrar: &Registrar,
+    intake: &Arc<Intake>,
     job: JobRequest,
-    accept: impl FnOnce(JobRequest, Instant) -> Result<(), Refusal>,
+    slot: OwnedSemaphorePermit,
 ) -> bool {
     let Some(held_at) = acknowledge(control, registrar, &job).await else { return false };
-    accept(job, held_at).inspect_err(|refusal| tracing::warn!(%refusal, "a claimed job is not taken")).is_ok()
+    let accepted = intake.accept_into(job, slot, held_at);
+    accepted.inspect_err(|refusal| tracing::warn!(%refusal, "a claimed job is not taken")).is_ok()
 }
 
 /// Tells that the job came here, by its first heartbeat, and gives when it was certainly held. None where it is not

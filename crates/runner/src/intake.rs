@@ -126,6 +126,11 @@ impl Intake {
         Arc::clone(&self.slots).acquire_owned().await.ok()
     }
 
+    /// A free slot, if there is one now.
+    pub fn try_slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).try_acquire_owned().ok()
+    }
+
     pub fn has_free_slot(&self) -> bool {
         self.slots.available_permits() > 0
     }
@@ -184,9 +189,7 @@ impl Intake {
         if self.closed.load(Ordering::Relaxed) {
             return Err(Refusal::Closed);
         }
-        let slot = slot
-            .map_or_else(|| Arc::clone(&self.slots).try_acquire_owned(), Ok)
-            .map_err(|_| Refusal::Full)?;
+        let slot = slot.or_else(|| self.try_slot()).ok_or(Refusal::Full)?;
         if self.count() >= self.most_here {
             return Err(Refusal::Full);
         }

@@ -1,5 +1,6 @@
 //! What a user can do, each told from the outside.
 
+mod branches;
 mod cancel;
 mod definitions;
 mod deployments;

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// The branch [default: main]
     #[arg(long)]
     branch: Option<String>,
-    /// The commit, in full; without one nothing is checked out
+    /// The commit, in full; without one the branch's newest, and none where the definition is not in the repository
     #[arg(long, value_name = "SHA")]
     commit: Option<String>,
     /// A parameter of the run; may be given again
