@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::database::Database;
 use crate::harness::programs::penstock;
-use crate::harness::{Installation, Project, SOON, job, stage, wait_for};
+use crate::harness::{Installation, Project, SOON, job, stage, text, wait_for};
 
 fn succeeded(at: &Installation, id: &str) -> Value {
     let ended = at.ended(id);
@@ -191,7 +191,8 @@ stages: [{ name: build, jobs: [{ name: app, outputs: [version], steps: ['echo ve
 then: [{ pipeline: project-2, variables: { VERSION: "${{ stages.build.outputs.version }}" } }]
 "#,
     );
-    let second = Project::in_database(
+    // Where the file lies in a repository, only a run tells that it leads back.
+    let second = Project::new(
         &at,
         &format!(
             "stages: [{{ name: ship, jobs: [{{ name: ship, steps: ['echo \"ships $VERSION\"'] }}] }}]
@@ -200,19 +201,27 @@ then: [{{ pipeline: {} }}]",
         ),
     );
     assert_eq!(second.pipeline_name, "project-2", "what the first one names");
-    succeeded(&at, &first.start());
-    let next = wait_for("the next one", SOON, || second.executions().first().map(|e| e["id"].clone()));
-    let id = next.as_str().unwrap();
-    succeeded(&at, id);
-    assert!(at.log(id).contains("ships 7"), "{}", at.log(id));
+    let nth = |of: &Project<'_>, n: usize| {
+        let all = wait_for("the next one", SOON, || Some(of.executions()).filter(|all| all.len() == n));
+        succeeded(&at, all[0]["id"].as_str().expect("an id"))
+    };
     let database = at.database();
-    let sql = "SELECT outcome FROM outbox WHERE kind = 'start_pipeline' ORDER BY seq DESC LIMIT 1";
-    let refused = wait_for("the end of the circle", SOON, || {
-        database.texts(sql).pop().filter(|outcome| outcome.starts_with("refused"))
-    });
-    assert!(refused.contains("circle"), "{refused}");
-    assert_eq!(first.executions().len(), 1);
+    let refused = |n: usize| {
+        let sql = "SELECT outcome FROM outbox WHERE kind = 'start_pipeline' AND outcome LIKE 'refused%'";
+        let told = wait_for("the end of the circle", SOON, || {
+            Some(database.texts(sql)).filter(|outcomes| outcomes.len() == n)
+        });
+        assert!(told.iter().all(|outcome| outcome.contains("circle")), "{told:?}");
+    };
+    succeeded(&at, &second.run());
+    nth(&first, 1);
+    refused(1);
+    succeeded(&at, &first.start());
+    let id = text(&nth(&second, 2)["execution"]["id"]);
+    assert!(at.log(&id).contains("ships 7"), "{}", at.log(&id));
+    refused(2);
     at.at_rest();
+    assert_eq!((first.executions().len(), second.executions().len()), (2, 2));
 }
 
 #[test]
