@@ -314,12 +314,11 @@ fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, st
     let author = random.pick(&PEOPLE);
     match random.below(if starts { 10 } else { 30 }) {
         0..=4 => What::Push { repository, branch, commit, author },
-        5 => What::PullRequest {
-            repository,
-            number: random.between(1, 3),
-            commit,
-            is_fork: random.chance(500),
-        },
+        5 => {
+            let number = random.between(1, 4);
+            // Where one comes from is the same whenever it is told of.
+            What::PullRequest { repository, number, commit, is_fork: number % 2 == 1 }
+        }
         6 => What::Tag { repository, tag: format!("v{}", random.below(3)), commit },
         7..=9 => {
             let key = random.chance(300).then(|| u32::try_from(random.below(2)).unwrap_or(0));
