@@ -2,7 +2,7 @@
 //! marked. What asks for results of the run itself stays as written.
 
 mod around;
-mod bounds;
+pub(crate) mod bounds;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::template::Template;
 use around::{Around, Own};
 pub use bounds::check_parameter_name;
 use bounds::outside;
-pub(crate) use bounds::{COMMAND_PREFIXES, COMMANDS, commands};
+pub(crate) use bounds::commands;
 
 type Variables = BTreeMap<String, String>;
 

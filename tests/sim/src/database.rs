@@ -182,7 +182,11 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take().filter(|_| self.kind != Kind::Changed) else { return };
+        let Some(connection) =
+            self.connection.take().filter(|c| self.kind != Kind::Changed && c.is_autocommit())
+        else {
+            return;
+        };
         for table in TABLES {
             let emptied =
                 connection.prepare_cached(&format!("DELETE FROM {table}")).and_then(|mut s| s.execute([]));

@@ -13,7 +13,7 @@ use crate::limits::{
     MAX_VARIABLES,
 };
 use crate::lower::tables::{NAME_SIGNS, RESERVED_PREFIX, SIZES};
-use crate::planner::{COMMAND_PREFIXES, COMMANDS};
+use crate::planner::bounds::{COMMAND_PREFIXES, COMMANDS};
 
 /// Where something is filled in.
 const FILLED_IN: &str = r"\$\{\{";
