@@ -295,6 +295,7 @@ impl<P: Platform> Scheduler<P> {
                 authors: launch.authors.clone(),
                 commit_at: launch.commit_at,
                 takes_back: launch.takes_back.clone(),
+                cancels_in_progress: admission.group.as_ref().is_some_and(|g| g.cancel_in_progress),
             };
             let new = NewExecution { origin: launch.origin.clone(), context, work, admission };
             let (id, mut decision) = create(new, &state, &at).map_err(contradiction)?;

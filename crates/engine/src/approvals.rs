@@ -58,14 +58,16 @@ pub(crate) fn is_given(draft: &mut Draft, stage: usize, environment: &Environmen
     Ok(is_automatic)
 }
 
-/// To wait for people is not to take long: the execution's time begins anew when the last of them has decided.
+/// To wait for people is not to take long: the execution's time begins anew when the last of them has decided. A clock
+/// that was put back takes none of it away.
 fn give_time(draft: &mut Draft) {
     if draft.state.execution.ending.is_some() {
         return;
     }
     let now = draft.now;
     let waits = draft.state.approvals.iter().filter(|a| a.status == ApprovalStatus::Pending);
-    let wait_ms = waits.filter_map(|a| a.expires_at).map(|at| at.since_ms(now)).max().unwrap_or(0);
+    let begins = waits.filter_map(|a| a.expires_at).chain(draft.state.execution.started_at).max();
+    let wait_ms = begins.map_or(0, |at| at.since_ms(now).max(0));
     let ms = draft.state.execution.timeout_ms.saturating_add(wait_ms);
     draft.end_timers_of_kind(TimerKind::ExecutionDeadline);
     draft.start_timer(TimerKind::ExecutionDeadline, None, None, ms);

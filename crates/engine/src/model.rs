@@ -140,6 +140,9 @@ pub struct ExecutionContext {
     /// The execution brings back an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<TakesBack>,
+    /// It ends the older ones of its concurrency group.
+    #[serde(default)]
+    pub cancels_in_progress: bool,
 }
 
 impl ExecutionContext {
@@ -157,6 +160,7 @@ impl ExecutionContext {
             authors: vec![],
             commit_at: None,
             takes_back: None,
+            cancels_in_progress: false,
         }
     }
 }

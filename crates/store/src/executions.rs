@@ -268,7 +268,9 @@ impl<C: Connection> Store<C> {
     /// As every read.
     pub async fn planned_work(&self, execution: ExecutionId) -> Result<Option<PastWork>, StoreError> {
         let sql = "SELECT e.timeout_ms, json_object('own_limit', e.concurrency_limit, 'priority', e.priority,
-              'group', e.concurrency_group, 'key', e.concurrency_key, 'group_limit', e.group_limit), json((SELECT json_group_array(json_object(
+              'group', e.concurrency_group, 'key', e.concurrency_key, 'group_limit', e.group_limit,
+              'cancels', json(iif(e.context ->> '$.cancels_in_progress', 'true', 'false'))),
+            json((SELECT json_group_array(json_object(
               'planned', json_object('name', s.stage_name, 'stage_type', s.stage_type,
                 'depends_on', json(s.depends_on), 'condition', s.condition, 'timeout_ms', s.timeout_ms,
                 'variables', json(COALESCE(s.stage_config, '{}')), 'deploy', json(COALESCE(s.deploy, 'null')),

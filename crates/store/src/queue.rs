@@ -72,17 +72,19 @@ pub(crate) struct Asked {
     group: Option<String>,
     key: Option<String>,
     group_limit: Option<u32>,
+    /// Of no interest to one that is there already: nothing is superseded later.
+    #[serde(default)]
+    cancels: bool,
 }
 
 impl From<Asked> for Admission {
     fn from(asked: Asked) -> Self {
-        let Asked { own_limit, priority, group, key, group_limit } = asked;
+        let Asked { own_limit, priority, group, key, group_limit, cancels } = asked;
         let group = group.zip(key).map(|(name, key)| Group {
             name,
             key,
             limit: group_limit.unwrap_or(1),
-            // Said when it was created; nothing is superseded later.
-            cancel_in_progress: false,
+            cancel_in_progress: cancels,
         });
         Self { own_limit, group, priority }
     }
