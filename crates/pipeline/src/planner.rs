@@ -21,8 +21,8 @@ use crate::template::Template;
 
 use around::{Around, Own};
 pub use bounds::check_parameter_name;
-use bounds::outside;
 pub(crate) use bounds::commands;
+use bounds::outside;
 
 type Variables = BTreeMap<String, String>;
 

@@ -46,7 +46,7 @@ pub async fn tick(world: Rc<World>) {
     loop {
         world.sleep(wait_ms(&world)).await;
         if world.happens(Fault::ClockJumps) {
-            let ms = world.random(|r| r.pick(&[1_500, 20_000, 45_000, 400_000, 4_000_000]));
+            let ms = world.random(|r| r.pick(&[1_500, 20_000, 45_000, 200_000, 400_000, 4_000_000]));
             world.jump(ms);
         }
         if world.happens(Fault::ClockJumpsBack) {

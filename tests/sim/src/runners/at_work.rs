@@ -80,7 +80,9 @@ impl AtWork {
             if self.is_over.get() {
                 return;
             }
-            if self.world.happens(Fault::HeartbeatLost) {
+            // Who stalls hardly breathes.
+            let is_faint = self.manner == Manner::Stalls && self.world.random(|r| r.chance(500));
+            if is_faint || self.world.happens(Fault::HeartbeatLost) {
                 continue;
             }
             let (began_ms, was_fenced) = (self.world.true_ms(), self.is_fenced());

@@ -48,18 +48,18 @@ struct Size {
 
 impl Size {
     const SMALL: Self =
-        Self { stages: 4, jobs: 2, deeds: 6, deploys: 250, asks: 450, fails: 180, starts: 350, limit: 5 };
+        Self { stages: 4, jobs: 2, deeds: 5, deploys: 250, asks: 450, fails: 180, starts: 350, limit: 5 };
     const LARGE: Self =
-        Self { stages: 9, jobs: 5, deeds: 10, deploys: 200, asks: 400, fails: 150, starts: 400, limit: 5 };
+        Self { stages: 8, jobs: 4, deeds: 8, deploys: 200, asks: 400, fails: 150, starts: 400, limit: 5 };
     /// Few versions that come and go.
     const DEPLOYING: Self =
-        Self { stages: 2, jobs: 1, deeds: 10, deploys: 900, asks: 250, fails: 60, starts: 500, limit: 5 };
+        Self { stages: 2, jobs: 1, deeds: 8, deploys: 900, asks: 250, fails: 60, starts: 500, limit: 5 };
     /// More than may run.
     const QUEUEING: Self =
-        Self { stages: 2, jobs: 2, deeds: 9, deploys: 50, asks: 200, fails: 100, starts: 800, limit: 2 };
+        Self { stages: 2, jobs: 2, deeds: 8, deploys: 50, asks: 200, fails: 100, starts: 800, limit: 2 };
     /// Little goes well.
     const FAILING: Self =
-        Self { stages: 3, jobs: 2, deeds: 4, deploys: 100, asks: 300, fails: 550, starts: 500, limit: 5 };
+        Self { stages: 3, jobs: 2, deeds: 5, deploys: 100, asks: 300, fails: 550, starts: 500, limit: 5 };
 }
 
 fn environments(random: &mut Random, size: Size) -> Vec<EnvironmentSpec> {
@@ -111,7 +111,7 @@ fn pipeline(random: &mut Random, n: u64, shares: bool, size: Size, environments:
 }
 
 fn triggers(random: &mut Random) -> Triggers {
-    match random.below(20) {
+    match random.below(21) {
         0..=11 => Triggers::Default,
         12 | 13 => Triggers::PushToMain,
         14..=16 => Triggers::PushAndTag,
@@ -146,12 +146,18 @@ fn stage(random: &mut Random, before: &[StageSpec], size: Size, environments: us
     let cleans_up = deploy.is_none() && random.chance(120);
     let gates = if deploy.is_none() && !cleans_up && random.chance(200) { gates(random) } else { vec![] };
     let least = u64::from(gates.is_empty() || random.chance(600));
-    let jobs =
+    let jobs: Vec<_> =
         (0..random.between(least, size.jobs)).map(|n| job(random, n, before, &ancestors, size)).collect();
     let word = STAGE_NAMES[index % STAGE_NAMES.len()];
+    // What is asked of those that failed, too.
+    let asks_anyway = jobs.iter().any(|job| job.asks_for.is_some()) && random.chance(300);
+    let condition = match asks_anyway {
+        true => Some(Condition::Always),
+        false => random.chance(250).then(|| condition(random, &ancestors, 2)),
+    };
     StageSpec {
         name: if index < STAGE_NAMES.len() { word.to_owned() } else { format!("{word}{index}") },
-        condition: random.chance(250).then(|| condition(random, &ancestors, 2)),
+        condition,
         timeout_seconds: random.chance(150).then(|| random.between(5, 120)),
         depends_on,
         cleans_up,
@@ -294,15 +300,32 @@ fn runners(random: &mut Random) -> Vec<RunnerSpec> {
 
 fn deeds(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, size: Size) -> Vec<Deed> {
     let span_ms = random.pick(&[500, 5_000, 20_000, 60_000, 120_000]);
+    let mut at_ms = 0;
     let mut deeds: Vec<Deed> = (0..random.between(1, size.deeds))
         .map(|n| {
-            let at_ms = if n == 0 { 0 } else { random.below(span_ms) };
+            // Some happen at the same time.
+            if n > 0 && random.chance(800) {
+                at_ms = random.below(span_ms);
+            }
             let starts = n == 0 || random.chance(size.starts);
-            Deed { at_ms, what: deed(random, pipelines, environments, starts) }
+            let what = match !starts && random.chance(size.fails / 2) {
+                true => retry(random),
+                false => deed(random, pipelines, environments, starts),
+            };
+            Deed { at_ms, what }
         })
         .collect();
     deeds.sort_by_key(|deed| deed.at_ms);
     deeds
+}
+
+fn retry(random: &mut Random) -> What {
+    let scope = match random.below(10) {
+        0..=5 => RetryScope::Failed,
+        6 | 7 => RetryScope::All,
+        _ => RetryScope::From(random.index(4)),
+    };
+    What::Retry { nth: random.below(6), scope }
 }
 
 fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, starts: bool) -> What {
@@ -325,14 +348,7 @@ fn deed(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, st
             What::Execute { pipeline, branch, key }
         }
         10..=12 => What::Cancel { nth, force: random.chance(300) },
-        13 | 14 => {
-            let scope = match random.below(10) {
-                0..=5 => RetryScope::Failed,
-                6 | 7 => RetryScope::All,
-                _ => RetryScope::From(random.index(4)),
-            };
-            What::Retry { nth, scope }
-        }
+        13 | 14 => retry(random),
         15 => What::Release { nth },
         16..=20 if environments > 0 => {
             What::Decide { nth, who: random.index(PEOPLE.len()), approve: random.chance(800) }
