@@ -110,12 +110,18 @@ pub async fn claim<P: Platform>(platform: &P, request: Request, runner: RunnerId
     }
     let slots = scheduler.store.slots_of(runner).await?;
     slots.ok_or_else(|| Problem::unauthorized("this runner is not registered; register it again"))?;
-    if scheduler.store.runner_url(runner).await?.is_some() {
+    let query = Query::of(request.uri())?;
+    if let Some(url) = scheduler.store.runner_url(runner).await? {
+        if query.get("url").is_some_and(|own| own.trim_end_matches('/') != url) {
+            let detail =
+                "another runner of this name has registered since, at another address; register it again";
+            return Err(Problem::unauthorized(detail).into());
+        }
         // It is pushed to, and asks only to learn whether it is known, and to say that it is there.
         scheduler.store.note_runner_alive(runner, platform.now()).await?;
         return Ok(empty(StatusCode::NO_CONTENT));
     }
-    let wait = Query::of(request.uri())?.parse::<u64>("wait")?.unwrap_or(0).min(MAX_WAIT_SECONDS);
+    let wait = query.parse::<u64>("wait")?.unwrap_or(0).min(MAX_WAIT_SECONDS);
     let looks = wait * 1000 / LOOK_EVERY_MS;
     for look in 0..=looks {
         let slots = scheduler.store.slots_of(runner).await?;

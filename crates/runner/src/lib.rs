@@ -28,6 +28,7 @@ mod lines;
 mod log_batch;
 mod objection;
 mod outbox;
+mod parent;
 mod process;
 mod procfs;
 mod push;

@@ -6,10 +6,12 @@ use std::time::Duration;
 use penstock_api::runner::{RegisterRunner, Registered};
 use penstock_domain::RunnerId;
 use tokio::sync::{Notify, watch};
+use url::form_urlencoded::byte_serialize;
 
 use crate::RunnerError;
 use crate::backoff::Backoff;
 use crate::control::{CALL_TIMEOUT, CallError, Control, JSON};
+use crate::parent::Parent;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -23,6 +25,7 @@ pub struct Registrar {
     server_url: String,
     runner_token: String,
     form: RegisterRunner,
+    parent: Parent,
     current: watch::Sender<Option<Registration>>,
     lease: Mutex<LeaseTimes>,
     doubted: Notify,
@@ -52,12 +55,19 @@ pub struct Registration {
 }
 
 impl Registrar {
-    pub fn new(control: Control, server_url: &str, runner_token: String, form: RegisterRunner) -> Self {
+    pub fn new(
+        control: Control,
+        server_url: &str,
+        runner_token: String,
+        form: RegisterRunner,
+        parent: Parent,
+    ) -> Self {
         Self {
             control,
             server_url: server_url.trim_end_matches('/').to_owned(),
             runner_token,
             form,
+            parent,
             current: watch::Sender::new(None),
             lease: Mutex::new(LeaseTimes::of(10, 30)),
             doubted: Notify::new(),
@@ -76,6 +86,10 @@ impl Registrar {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         let mut told = false;
         loop {
+            if self.parent.is_gone() {
+                // It takes no more, and another of its name may be there by now, whose address this would take away.
+                return std::future::pending().await;
+            }
             let call =
                 self.control.post::<Registered>(&url, &self.runner_token, JSON, body.clone(), CALL_TIMEOUT);
             match call.await {
@@ -136,9 +150,15 @@ impl Registrar {
         self.doubted.notified().await;
     }
 
-    /// Where a job is claimed; `wait` in seconds.
+    /// Where a job is claimed; `wait` in seconds. With the address that this runner has registered, so that it learns
+    /// whether another of its name has another one.
     pub fn claim_url(&self, id: RunnerId, wait: u64) -> String {
-        format!("{}/api/v1/runners/{id}/claim?wait={wait}", self.server_url)
+        let url = self
+            .form
+            .url
+            .iter()
+            .map(|url| format!("&url={}", String::from_iter(byte_serialize(url.as_bytes()))));
+        format!("{}/api/v1/runners/{id}/claim?wait={wait}{}", self.server_url, url.collect::<String>())
     }
 
     /// Registers again, as long as it takes.

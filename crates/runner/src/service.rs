@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_api::runner::RegisterRunner;
-use rustix::process::Pid;
 use tokio::net::TcpListener;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::attempt::Machine;
 use crate::checkout::Mirrors;
@@ -16,6 +15,7 @@ use crate::guardian::{Guardian, GuardianCommand};
 use crate::instance::Instance;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
+use crate::parent::Parent;
 use crate::push::{self, Endpoint};
 use crate::registration::Registrar;
 use crate::stop::StopCause;
@@ -25,8 +25,6 @@ use crate::{Options, RunnerError};
 const MAX_SLOTS: u32 = 4_096;
 /// How long the results of jobs that were ended by a stop may take to be told.
 const LAST_CALLS: Duration = Duration::from_secs(30);
-/// How often the parent process is looked for.
-const ORPHAN_POLL: Duration = Duration::from_millis(250);
 
 /// Registers, trying until the control plane answers, and serves until `stop`. Then takes nothing more, lets running
 /// jobs go on for the grace, ends them, tells their results, and returns.
@@ -36,10 +34,12 @@ const ORPHAN_POLL: Duration = Duration::from_millis(250);
 pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(), RunnerError> {
     check(&options)?;
     // First of all, so that a parent that ends while the runner starts is noticed.
-    let orphaned = orphaned(options.stop_when_orphaned, rustix::process::getppid());
+    let parent = Parent::now(options.stop_when_orphaned);
+    let orphaned = parent.gone();
     tokio::pin!(stop, orphaned);
     let (instance, ledger) = Instance::take(&options.work_dir)?;
-    let Runner { intake, registrar, control, listener } = Runner::set_up(&options, &instance, ledger).await?;
+    let Runner { intake, registrar, control, listener } =
+        Runner::set_up(&options, &instance, ledger, parent).await?;
 
     let serving = async {
         match listener {
@@ -114,7 +114,12 @@ struct Runner {
 }
 
 impl Runner {
-    async fn set_up(options: &Options, instance: &Instance, ledger: Ledger) -> Result<Self, RunnerError> {
+    async fn set_up(
+        options: &Options,
+        instance: &Instance,
+        ledger: Ledger,
+        parent: Parent,
+    ) -> Result<Self, RunnerError> {
         let guardian_command = match &options.guardian {
             Some(command) => command.clone(),
             None => GuardianCommand::this_binary().map_err(|source| RunnerError::Guardian { source })?,
@@ -145,6 +150,7 @@ impl Runner {
             &options.server_url,
             options.runner_token.clone(),
             form,
+            parent,
         ));
         let intake = Intake::new(
             options.slots,
@@ -183,14 +189,4 @@ fn check(options: &Options) -> Result<(), RunnerError> {
         return wrong("slots", "out of range; the number of cores is a good one");
     }
     Ok(())
-}
-
-/// Resolves when `parent` is no longer this process' parent; never where that does not matter.
-async fn orphaned(matters: bool, parent: Option<Pid>) {
-    if !matters {
-        return std::future::pending().await;
-    }
-    while rustix::process::getppid() == parent {
-        sleep(ORPHAN_POLL).await;
-    }
 }

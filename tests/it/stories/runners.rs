@@ -81,6 +81,15 @@ fn a_runner_registers_with_the_runners_token_alone_and_a_token_of_one_job_is_of_
         assert_eq!(post("/api/v1/runners", token, &bad.to_string()).expect(400)["code"], "invalid_input");
     }
 
+    let pushed =
+        json!({ "name": "pushed", "labels": ["other"], "capacity": 1, "url": "http://127.0.0.1:1/" });
+    let pushed = post("/api/v1/runners", token, &pushed.to_string()).expect(201);
+    let known = format!("/api/v1/runners/{}/claim?wait=0&url=http", text(&pushed["runner"]["id"]));
+    let of_pushed = text(&pushed["token"]);
+    assert_eq!(post(&format!("{known}%3A%2F%2F127.0.0.1%3A1%2F"), &of_pushed, "").status(), 204);
+    // Whoever has another address learns that it has to register again.
+    assert_eq!(post(&format!("{known}%3A%2F%2F127.0.0.1%3A2"), &of_pushed, "").status(), 401);
+
     let project = Project::in_database(&at, &one_job(&["true"]));
     project.start();
     project.start();

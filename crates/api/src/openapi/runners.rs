@@ -42,6 +42,11 @@ fn claim(schemas: &mut Schemas) -> Operation {
         .about("For runners that can't be reached. What is answered is theirs until the lease runs out. Takes no body.")
         .for_whom(&["runner"])
         .query("wait", wait, "Seconds to wait for work; more than 25 count as 25.")
+        .query(
+            "url",
+            json!({ "type": "string" }),
+            "Where jobs are pushed to this runner: 401 where another of its name has registered another since.",
+        )
         .json(200, "An attempt of a job.", schemas.answered::<JobRequest>())
         .empty(204, "There is no work for this runner now.")
         .refuses(&[QUERY, NOT_FOUND, OVERTAKEN, DERIVED_TOKEN, STORE])

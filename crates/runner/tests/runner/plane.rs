@@ -265,7 +265,7 @@ async fn answer(
     let given = match path.as_slice() {
         ["runners"] => Ok(register(&bearer, &body, &mut state.lock().unwrap())),
         ["runners", id, "claim"] => {
-            let waits = parts.uri.query() != Some("wait=0");
+            let waits = !parts.uri.query().is_some_and(|query| query.starts_with("wait=0"));
             Ok(claim(id, waits, &state, &changed).await)
         }
         ["jobs", id, what] => {
