@@ -4,7 +4,7 @@ use penstock_sim::bugs::{ALL, Bug};
 use penstock_sim::{Input, run};
 
 /// The seeds that a bug may survive.
-const MOST_SEEDS: u64 = 600;
+const MOST_SEEDS: u64 = 300;
 const THREADS: usize = 2;
 
 /// The seed that catches it, and what it was caught as.
