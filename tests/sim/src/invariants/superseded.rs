@@ -1,6 +1,7 @@
 //! Where a newer execution of a group ends the older ones of its pull request, or of none, no older one goes on for long.
 //!
-//! Judged in fair weather alone: elsewhere the older one may be told late.
+//! Judged in fair weather alone: elsewhere the older one may be told late. What waited for a person's leave ends none:
+//! whoever lets it in sees what else runs.
 
 use crate::world::World;
 
@@ -15,7 +16,7 @@ pub fn check(world: &World) -> Result<(), String> {
              JOIN pipeline_executions AS o ON o.concurrency_key = n.concurrency_key AND o.pipeline_id = n.pipeline_id
              WHERE p.pipeline_name = ?1 AND o.execution_number < n.execution_number AND o.status IN ('succeeded', 'failed')
                AND iif(o.trigger_event = 'pull_request', o.branch_name, '') = iif(n.trigger_event = 'pull_request', n.branch_name, '')
-               AND o.ending IS NULL AND unixepoch(o.completed_at) > unixepoch(n.created_at) + 10 LIMIT 1",
+               AND n.context ->> '$.from_fork' = 0 AND o.ending IS NULL AND unixepoch(o.completed_at) > unixepoch(n.created_at) + 10 LIMIT 1",
             [&spec.name],
         );
         if let Some(row) = rows.first() {
