@@ -1,29 +1,13 @@
 //! Reports, gates and deployments: what a file says of them, and what is planned.
 
-use std::collections::BTreeMap;
+mod told;
 
 use expect_test::expect;
-use penstock_domain::{StageType, TriggerEvent};
+use penstock_domain::StageType;
 use penstock_pipeline::{HealthCheck, Plan, PlannedGate, PlannedStage, RunContext, limits, parse, plan};
 
 fn push_to_main() -> RunContext {
-    RunContext {
-        branch: "main".to_owned(),
-        base_branch: String::new(),
-        pull_request: 0,
-        tag: None,
-        event: TriggerEvent::Push,
-        commit_sha: Some("0123abcd".repeat(5)),
-        commit_message: "Two\nlines".to_owned(),
-        author: "Ada".to_owned(),
-        repository_url: "https://example.org/web.git".to_owned(),
-        pipeline_name: "web".to_owned(),
-        number: 7,
-        variables: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        changed_paths: None,
-        event_name: None,
-    }
+    RunContext { commit_message: "Two\nlines".to_owned(), ..told::push_to_main() }
 }
 
 fn planned(text: &str, context: &RunContext) -> Plan {

@@ -1,6 +1,6 @@
 //! From a file and a run to a plan.
 
-use std::collections::BTreeMap;
+mod told;
 
 use expect_test::{Expect, expect};
 use penstock_domain::TriggerEvent;
@@ -13,23 +13,7 @@ fn definition(text: &str) -> Definition {
 }
 
 fn push_to_main() -> RunContext {
-    RunContext {
-        branch: "main".to_owned(),
-        base_branch: String::new(),
-        pull_request: 0,
-        tag: None,
-        event: TriggerEvent::Push,
-        commit_sha: Some("0123abcd".repeat(5)),
-        commit_message: "Say \"hello\"; rm -rf /".to_owned(),
-        author: "Ada".to_owned(),
-        repository_url: "https://example.org/web.git".to_owned(),
-        pipeline_name: "web".to_owned(),
-        number: 7,
-        variables: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        changed_paths: None,
-        event_name: None,
-    }
+    RunContext { commit_message: "Say \"hello\"; rm -rf /".to_owned(), ..told::push_to_main() }
 }
 
 fn with_parameters(parameters: &[(&str, &str)]) -> RunContext {

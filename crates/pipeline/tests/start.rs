@@ -1,6 +1,8 @@
 //! What starts a pipeline besides a push: inputs, the clock, somebody's own events, another pipeline; and how many
 //! run at once.
 
+mod told;
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
@@ -34,23 +36,7 @@ fn definition(members: &str) -> Definition {
 }
 
 fn run(event: TriggerEvent) -> RunContext {
-    RunContext {
-        branch: "main".to_owned(),
-        base_branch: String::new(),
-        pull_request: 0,
-        tag: None,
-        event,
-        commit_sha: Some("0123abcd".repeat(5)),
-        commit_message: "Fix it".to_owned(),
-        author: "Ada".to_owned(),
-        repository_url: "https://example.org/web.git".to_owned(),
-        pipeline_name: "web".to_owned(),
-        number: 7,
-        variables: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        changed_paths: None,
-        event_name: Some("deploy".to_owned()),
-    }
+    RunContext { event, event_name: Some("deploy".to_owned()), ..told::push_to_main() }
 }
 
 fn planned(members: &str, context: &RunContext) -> Plan {
