@@ -25,8 +25,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (text, origin) = read(&arguments.file)?;
-    let parsed = penstock_pipeline::parse(&text);
+    let (bytes, origin) = read(&arguments.file)?;
+    let (text, parsed) = penstock_pipeline::parse_bytes(&bytes);
     let valid = parsed.errors().next().is_none() && parsed.definition.is_some();
     if arguments.json {
         let errors: Vec<_> = parsed.errors().collect();
@@ -68,8 +68,8 @@ fn verdict(origin: &str, errors: usize, warnings: usize) -> String {
     }
 }
 
-/// The file's text, and what it is called in diagnostics.
-fn read(file: &Path) -> Result<(String, String)> {
+/// The file's content, and what it is called in diagnostics.
+fn read(file: &Path) -> Result<(Vec<u8>, String)> {
     let mut bytes = Vec::new();
     let origin = if file == Path::new("-") {
         std::io::stdin()
@@ -84,6 +84,5 @@ fn read(file: &Path) -> Result<(String, String)> {
         file.display().to_string()
     };
     ensure!(bytes.len() as u64 <= FILE_MAX_BYTES, "{origin} is far too large for a pipeline file");
-    let text = String::from_utf8(bytes).with_context(|| format!("{origin} is not UTF-8 text"))?;
-    Ok((text, origin))
+    Ok((bytes, origin))
 }

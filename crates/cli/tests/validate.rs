@@ -86,6 +86,16 @@ fn what_is_no_file_or_no_text_is_told_so() {
         Command::new(env!("CARGO_BIN_EXE_penstock")).args(["validate", "nowhere.yml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("can't read nowhere.yml; name the pipeline's file"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let latin = folder.path().join("latin.yml");
+    std::fs::write(&latin, b"name: caf\xe9\n").unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_penstock")).args(["validate", "--json"]).arg(&latin).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["errors"][0]["code"], "not_utf8");
+    assert_eq!((answer["errors"][0]["line"].as_u64(), answer["errors"][0]["column"].as_u64()), (Some(1), Some(10)));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use crate::definition::{Definition, Job};
 use crate::limits::MAX_DIAGNOSTICS;
@@ -12,6 +13,8 @@ use crate::tree::Span;
 
 /// Stable and snake_case: what a program may match on.
 pub mod code {
+    /// The file is no text in UTF-8.
+    pub const NOT_UTF8: &str = "not_utf8";
     /// The text is no YAML.
     pub const YAML: &str = "yaml_syntax";
     /// The file is empty, or has nothing but comments.
@@ -153,6 +156,11 @@ fn window(line: &str, before: usize) -> (String, usize) {
     (drawn, before - first + usize::from(first > 0))
 }
 
+/// Where the character after `count` others begins.
+fn nth(text: &str, count: usize) -> usize {
+    text.char_indices().nth(count).map_or(text.len(), |(at, _)| at)
+}
+
 impl Diagnostic {
     /// For a terminal: the message, the line that it is about with a mark below it, and what to do.
     pub fn render(&self, source: &Source<'_>) -> String {
@@ -166,8 +174,9 @@ impl Diagnostic {
             let _ = writeln!(out, "{:margin$}--> {}:{}:{}", "", source.origin, self.line, self.column);
             let line = source.text.lines().nth(self.line as usize - 1).unwrap_or("");
             let (drawn, indent) = window(line, self.column.max(1) as usize - 1);
-            let room = drawn.chars().count().saturating_sub(indent).max(1);
-            let marks = "^".repeat((self.length as usize).clamp(1, room));
+            let (before, meant) = drawn.split_at(nth(&drawn, indent));
+            let meant = &meant[..nth(meant, self.length as usize)];
+            let (indent, marks) = (before.width(), "^".repeat(meant.width().max(1)));
             let _ = writeln!(out, "{} | {drawn}", self.line);
             let _ = writeln!(out, "{:margin$} | {:indent$}{marks}", "", "");
         }

@@ -36,6 +36,7 @@ mod cron;
 mod definition;
 mod diagnostic;
 mod duration;
+mod encoding;
 mod expression;
 mod glob;
 mod input;
@@ -61,6 +62,7 @@ pub use definition::{
     Successor, Variable,
 };
 pub use diagnostic::{Diagnostic, Parsed, ParsedJobs, Severity, Source, code};
+pub use encoding::parse_bytes;
 pub use expression::{
     ExpressionError, Facts, StepFact, StepFacts, evaluate, fill_late, fill_parameters, fill_text,
     fill_version, may_start, may_step_run,
