@@ -2,6 +2,9 @@
 //!
 //! A step that fails does not hide what the later ones would find; only what can't run without it is left out.
 
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::build;
@@ -29,11 +32,18 @@ pub fn everything(workspace: &Workspace) -> Outcome {
     };
     step(run("format", cargo(workspace, ["fmt", "--all", "--check"])));
     let built = step(build::components(workspace));
-    step(lint(workspace));
+    let linted = Compiler::linting(workspace)?;
+    let compiler = if step(compile("tests, programs, lint", workspace, &linted)) {
+        Some(linted)
+    } else {
+        // What a lint refuses may still be right.
+        let plain = Compiler::default();
+        step(compile("tests, programs", workspace, &plain)).then_some(plain)
+    };
     step(lint_components(workspace));
     let mut tally = Tally::default();
-    if built {
-        step(tests(workspace, &inputs, &mut tally));
+    if let Some(compiler) = compiler.filter(|_| built) {
+        step(tests(workspace, &inputs, &compiler, &mut tally));
     }
 
     let elapsed = duration(started.elapsed());
@@ -57,13 +67,36 @@ fn seeds(workspace: &Workspace) -> Option<u64> {
         return None;
     }
     let asked = ["rev-parse", "--short=12", "HEAD^{tree}"];
-    let told = std::process::Command::new("git").args(asked).current_dir(&workspace.root).output().ok()?;
+    let told = Command::new("git").args(asked).current_dir(&workspace.root).output().ok()?;
     let tree = String::from_utf8(told.stdout).ok()?;
     u64::from_str_radix(tree.trim().get(..12)?, 16).ok()
 }
 
-fn lint(workspace: &Workspace) -> Outcome {
-    run("lint", cargo(workspace, ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+/// What compiles the workspace, as cargo is told by its environment.
+#[derive(Default)]
+struct Compiler(Vec<(&'static str, OsString)>);
+
+impl Compiler {
+    /// Clippy itself, which is the compiler with more lints. As a pass of its own it would look at everything once more,
+    /// and at every dependency.
+    fn linting(workspace: &Workspace) -> Outcome<Self> {
+        let told = Command::new("rustc").args(["--print", "sysroot"]).current_dir(&workspace.root).output();
+        let told = told.map_err(Failure::because("can't start rustc"))?;
+        let clippy = Path::new(String::from_utf8_lossy(&told.stdout).trim()).join("bin/clippy-driver");
+        // Between arguments stands what cargo-clippy puts there.
+        let arguments = ["-D", "warnings", ""].join("__CLIPPY_HACKERY__");
+        Ok(Self(vec![("RUSTC_WORKSPACE_WRAPPER", clippy.into()), ("CLIPPY_ARGS", arguments.into())]))
+    }
+
+    fn cargo<'a>(&self, workspace: &Workspace, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = cargo(workspace, arguments);
+        command.envs(self.0.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+fn compile(phase: &str, workspace: &Workspace, compiler: &Compiler) -> Outcome {
+    run(phase, compiler.cargo(workspace, ["test", "--workspace", "--no-run"]))
 }
 
 /// The components once more for the target that they are made for: parts of them exist only there.
@@ -74,10 +107,9 @@ fn lint_components(workspace: &Workspace) -> Outcome {
     run("lint (Wasm)", cargo(workspace, arguments.chain(["--", "-D", "warnings"])))
 }
 
-fn tests(workspace: &Workspace, inputs: &TestInputs, tally: &mut Tally) -> Outcome {
-    run("tests and programs", cargo(workspace, ["test", "--workspace", "--no-run"]))?;
-
-    let mut command = cargo(workspace, ["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+fn tests(workspace: &Workspace, inputs: &TestInputs, compiler: &Compiler, tally: &mut Tally) -> Outcome {
+    let mut command =
+        compiler.cargo(workspace, ["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
     command.envs(inputs.0.iter().map(|(name, path)| (name, path)));
     command.envs(seeds(workspace).map(|base| (SEEDS_FROM, base.to_string())));
     let (mut child, lines) = piped(command)?;

@@ -34,7 +34,7 @@ const CHAINED_CLIENT: &str = "0.0.0.0:0";
 
 impl App {
     /// Answers a request from the outside. `client` is its address with the port.
-    pub async fn serve(
+    pub(crate) async fn serve(
         &self,
         mut request: http::Request<WasiBody>,
         client: &str,
@@ -90,7 +90,7 @@ impl App {
     }
 
     /// Answers `http://<id>.spin.internal/…` from within. The caller has checked that it is allowed.
-    pub async fn chain(
+    pub(crate) async fn chain(
         &self,
         id: &str,
         mut request: http::Request<WasiBody>,

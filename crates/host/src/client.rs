@@ -59,7 +59,7 @@ impl Client {
         }
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,

@@ -64,7 +64,10 @@ impl Component {
     }
 
     /// Sends the request into an instance and waits for the head of the response.
-    pub async fn call(&self, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>, Failure> {
+    pub(crate) async fn call(
+        &self,
+        request: http::Request<WasiBody>,
+    ) -> Result<http::Response<WasiBody>, Failure> {
         let permit = self.permit().await?;
         let slot = Arc::new(Slot::default());
         // The instance sees to the time itself. This is for where it can't: it was never made, or got stuck.
@@ -132,7 +135,7 @@ impl Component {
     }
 
     /// Until no instance is left.
-    pub async fn idle(&self) {
+    pub(crate) async fn idle(&self) {
         let all = u32::try_from(self.limits.instances_per_component).unwrap_or(u32::MAX);
         _ = self.instances.acquire_many(all).await;
     }

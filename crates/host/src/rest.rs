@@ -18,7 +18,7 @@ use crate::server::until_set;
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Gives back as long as the host is quiet, until `stopping`.
-pub async fn run(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn run(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
     loop {
         let before = app.served.load(Ordering::Relaxed);
         tokio::select! {

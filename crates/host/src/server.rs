@@ -25,7 +25,7 @@ use crate::body::Capped;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until `stopping`; then gives the running requests `grace` to end.
-pub async fn run(
+pub(crate) async fn run(
     listener: TcpListener,
     app: Arc<App>,
     mut stopping: watch::Receiver<bool>,
@@ -63,7 +63,7 @@ pub async fn run(
 }
 
 /// Until the flag is set, or nobody is left to set it.
-pub async fn until_set(flag: &mut watch::Receiver<bool>) {
+pub(crate) async fn until_set(flag: &mut watch::Receiver<bool>) {
     _ = flag.wait_for(|set| *set).await;
 }
 

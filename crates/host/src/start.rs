@@ -66,7 +66,11 @@ fn key_value_path(data_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`HostError`]: a manifest, component or folder that can't be used, an address that is taken.
-pub async fn start(options: Options) -> Result<Running, HostError> {
+pub fn start(options: Options) -> impl Future<Output = Result<Running, HostError>> + Send {
+    start_all(options)
+}
+
+async fn start_all(options: Options) -> Result<Running, HostError> {
     let listen = options.listen;
     let wanted_tick = options.tick.clone();
     let (stopping, stopped) = watch::channel(false);

@@ -37,7 +37,7 @@ impl std::fmt::Debug for Tick {
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 /// Ticks until `stopping`. A call that runs then is left to end.
-pub async fn run(app: Arc<App>, tick: Tick, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn run(app: Arc<App>, tick: Tick, mut stopping: watch::Receiver<bool>) {
     let mut clock = tokio::time::interval(tick.every.max(Duration::from_millis(1)));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut state = Ok(());

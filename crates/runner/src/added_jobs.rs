@@ -37,7 +37,7 @@ impl Addition<'_> {
     ///
     /// # Errors
     /// Why the attempt ends before there is an answer.
-    pub async fn send(&self, text: String) -> Result<Answer, StopCause> {
+    pub(crate) async fn send(&self, text: String) -> Result<Answer, StopCause> {
         tokio::select! {
             biased;
             cause = self.stop.raised(StopCause::Cancelled) => Err(cause),

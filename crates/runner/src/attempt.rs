@@ -138,7 +138,7 @@ struct Work<'a> {
 
 impl Attempt {
     /// Does the work; all processes of it have ended when this returns.
-    pub async fn work(&self) -> Outcome {
+    pub(crate) async fn work(&self) -> Outcome {
         let started = Instant::now();
         let mut work = Work {
             attempt: self,

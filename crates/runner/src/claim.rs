@@ -21,7 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Claims a job whenever a slot is free and the disk would take it: what was claimed can't be given back. Never ends by
 /// itself.
-pub async fn keep_claiming(control: &Control, registrar: &Registrar, intake: &Arc<Intake>) {
+pub(crate) async fn keep_claiming(control: &Control, registrar: &Registrar, intake: &Arc<Intake>) {
     let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
     while let Some(slot) = intake.free_slot().await {
         if let Err(error) = intake.probe() {
@@ -50,7 +50,12 @@ pub async fn keep_claiming(control: &Control, registrar: &Registrar, intake: &Ar
 
 /// Asks at every interval, and when there is doubt, whether the control plane still knows the runner. Never ends
 /// by itself. The question is a claim that does not wait, so it is put only when a job could be taken.
-pub async fn keep_known(control: &Control, registrar: &Registrar, intake: &Arc<Intake>, interval: Duration) {
+pub(crate) async fn keep_known(
+    control: &Control,
+    registrar: &Registrar,
+    intake: &Arc<Intake>,
+    interval: Duration,
+) {
     /// Doubts may come with every wrong signature that anyone sends.
     const LEAST_PAUSE: Duration = Duration::from_secs(1);
     loop {

@@ -73,7 +73,7 @@ impl Control {
     }
 
     /// Posts JSON (or NDJSON) and reads the answer; None where there is no content.
-    pub async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         url: &str,
         token: &str,

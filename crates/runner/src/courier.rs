@@ -66,7 +66,7 @@ impl Courier {
     }
 
     /// Whether everything was told to the end.
-    pub async fn run(self) -> bool {
+    pub(crate) async fn run(self) -> bool {
         let lost = tokio::select! {
             told = self.tell() => told.is_err(),
             Lost = self.keep_lease() => true,

@@ -122,7 +122,7 @@ impl Intake {
     }
 
     /// A free slot, waited for.
-    pub async fn free_slot(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn free_slot(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.slots).acquire_owned().await.ok()
     }
 
@@ -164,7 +164,7 @@ impl Intake {
     }
 
     /// Resolves when no attempt is here: all is done and told.
-    pub async fn empty(&self) {
+    pub(crate) async fn empty(&self) {
         // The sender lives in `self`, so this ends only with 0.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }

@@ -121,7 +121,7 @@ impl Outbox {
     }
 
     /// Resolves when there is, or may be, something new.
-    pub async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 

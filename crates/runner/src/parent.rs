@@ -24,7 +24,7 @@ impl Parent {
     }
 
     /// Resolves when it is gone; never where that does not matter.
-    pub async fn gone(self) {
+    pub(crate) async fn gone(self) {
         if self.expected.is_none() {
             return std::future::pending().await;
         }

@@ -56,7 +56,7 @@ impl Group {
     ///
     /// # Errors
     /// What the system says to waiting.
-    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 
@@ -66,7 +66,7 @@ impl Group {
     }
 
     /// Asks the whole group to end, and kills what is left of it after the grace.
-    pub async fn end(&mut self, grace: Duration) {
+    pub(crate) async fn end(&mut self, grace: Duration) {
         let deadline = Instant::now() + grace;
         if grace.is_zero() || kill_process_group(self.id, Signal::TERM).is_err() {
             return self.kill().await;
@@ -80,7 +80,7 @@ impl Group {
     }
 
     /// Kills the whole group and takes its leader's exit off the system.
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         self.kill_now();
         let _ = self.child.wait().await;
     }

@@ -37,7 +37,7 @@ pub struct Endpoint {
 }
 
 /// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>) {
+pub(crate) async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>) {
     // Dropped with this future, and all connections with it.
     let mut connections = JoinSet::new();
     loop {

@@ -78,7 +78,7 @@ impl Registrar {
     ///
     /// # Errors
     /// Where it answers that it will not have this runner.
-    pub async fn register(&self) -> Result<(), RunnerError> {
+    pub(crate) async fn register(&self) -> Result<(), RunnerError> {
         // What comes in meanwhile may be signed with the token that is just being made.
         self.current.send_replace(None);
         let url = format!("{}/api/v1/runners", self.server_url);
@@ -135,7 +135,7 @@ impl Registrar {
     }
 
     /// The registration; waited for a moment where it is just being made.
-    pub async fn current(&self) -> Option<Registration> {
+    pub(crate) async fn current(&self) -> Option<Registration> {
         let mut current = self.current.subscribe();
         let ready = tokio::time::timeout(TOKEN_WAIT, current.wait_for(Option::is_some)).await;
         ready.ok()?.ok()?.clone()
@@ -146,7 +146,7 @@ impl Registrar {
         self.doubted.notify_one();
     }
 
-    pub async fn doubted(&self) {
+    pub(crate) async fn doubted(&self) {
         self.doubted.notified().await;
     }
 
@@ -162,7 +162,7 @@ impl Registrar {
     }
 
     /// Registers again, as long as it takes.
-    pub async fn register_again(&self) {
+    pub(crate) async fn register_again(&self) {
         let mut backoff = Backoff::new(FIRST_WAIT, Duration::from_secs(60));
         while let Err(error) = self.register().await {
             tracing::error!(%error, "the runner is not registered any more");

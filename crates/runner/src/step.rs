@@ -89,7 +89,11 @@ pub type Pump = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// # Errors
 /// What the system says to waiting.
-pub async fn follow(mut group: Group, mut pump: Pump, limits: Limits<'_>) -> io::Result<(Ended, Leftover)> {
+pub(crate) async fn follow(
+    mut group: Group,
+    mut pump: Pump,
+    limits: Limits<'_>,
+) -> io::Result<(Ended, Leftover)> {
     let mut output_open = true;
     let ended = {
         let halted = halted(&limits);

@@ -37,7 +37,7 @@ impl Stop {
     }
 
     /// Resolves when there is a cause at least as strong.
-    pub async fn raised(&self, least: StopCause) -> StopCause {
+    pub(crate) async fn raised(&self, least: StopCause) -> StopCause {
         let mut receiver = self.0.subscribe();
         let cause = receiver.wait_for(|cause| *cause >= Some(least)).await.ok().and_then(|cause| *cause);
         // The sender lives in `self`, so waiting ends only with a cause.

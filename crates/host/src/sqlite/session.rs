@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Runs the first statement of `sql`. `crowd`: whether others may be about to write at the same time.
-    pub async fn execute(
+    pub(crate) async fn execute(
         &mut self,
         mut sql: String,
         parameters: Vec<Value>,

@@ -90,7 +90,7 @@ impl Writer {
         (!matches!(written, Err(SqlError::TooLong(_)))).then_some(written)
     }
 
-    pub async fn write(&self, sql: String, parameters: Vec<Value>) -> Result<Written, SqlError> {
+    pub(crate) async fn write(&self, sql: String, parameters: Vec<Value>) -> Result<Written, SqlError> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { sql, parameters, reply }).await.map_err(|_| SqlError::Closed)?;
         #[cfg(test)]

@@ -92,14 +92,14 @@ impl Git {
     }
 
     /// Runs git in a repository of this machine.
-    pub async fn local(&self, folder: &Path, arguments: &[&str]) -> Result<(), Failure> {
+    pub(crate) async fn local(&self, folder: &Path, arguments: &[&str]) -> Result<(), Failure> {
         let mut command = self.command(folder, &self.local_config)?;
         command.env("GIT_CONFIG_NOSYSTEM", "1").args(arguments);
         self.run(command).await
     }
 
     /// Runs git where it talks to the repository at `url`; the arguments name it by [`shown`].
-    pub async fn far(&self, folder: &Path, url: &str, arguments: &[&str]) -> Result<(), Failure> {
+    pub(crate) async fn far(&self, folder: &Path, url: &str, arguments: &[&str]) -> Result<(), Failure> {
         let mut command = self.command(folder, &self.far_config)?;
         command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         let address = shown(url);

@@ -92,7 +92,7 @@ impl Mirror {
     }
 
     /// One fetch at a time.
-    pub async fn fetching(&self) -> MutexGuard<'_, ()> {
+    pub(crate) async fn fetching(&self) -> MutexGuard<'_, ()> {
         self.fetching.lock().await
     }
 
@@ -130,7 +130,7 @@ impl Mirror {
     }
 
     /// Packs tags at once, and objects now and then beside the work: git keeps readers and writers apart here by itself.
-    pub async fn pack_after_fetch(&self, git: &Arc<Git>, generation: &Arc<Generation>) {
+    pub(crate) async fn pack_after_fetch(&self, git: &Arc<Git>, generation: &Arc<Generation>) {
         if super::workspace::has_many_loose_tags(&generation.path) {
             // Where it fails, checkouts are slower and nothing else.
             let _ = git.local(&generation.path, &["pack-refs", "--all"]).await;

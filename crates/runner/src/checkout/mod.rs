@@ -47,7 +47,7 @@ const LOCAL_HINT: &str = "look at the disk and the rights of the runner's work f
 ///
 /// # Errors
 /// [`CheckoutError`]; the workspace holds nothing of use then.
-pub async fn checkout(
+pub(crate) async fn checkout(
     mirrors: &Mirrors,
     wanted: &Wanted<'_>,
     folder: &AttemptFolder,

@@ -15,7 +15,7 @@ const MAX_PACKED_REFS_BYTES: u64 = 32 << 20;
 const MAX_TAG_DEPTH: u32 = 16;
 
 /// Makes the workspace a repository at the commit, with its files.
-pub async fn fill(
+pub(crate) async fn fill(
     git: &Git,
     from: &Generation,
     wanted: &Wanted<'_>,
@@ -27,7 +27,7 @@ pub async fn fill(
     git.local(&folder.workspace, &["read-tree", "-u", "--reset", wanted.commit_sha]).await
 }
 
-pub async fn has_commit(git: &Git, from: &Generation, wanted: &Wanted<'_>) -> bool {
+pub(crate) async fn has_commit(git: &Git, from: &Generation, wanted: &Wanted<'_>) -> bool {
     git.local(&from.path, &["cat-file", "-e", &format!("{}^{{commit}}", wanted.commit_sha)]).await.is_ok()
 }
 

@@ -51,7 +51,7 @@ impl Uploads<'_> {
     ///
     /// # Errors
     /// Why the attempt ends before that.
-    pub async fn run(&self) -> Result<(), StopCause> {
+    pub(crate) async fn run(&self) -> Result<(), StopCause> {
         let handed_in = tokio::select! {
             biased;
             cause = self.stop.raised(StopCause::Cancelled) => return Err(cause),

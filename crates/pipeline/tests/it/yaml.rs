@@ -1,9 +1,7 @@
 //! What YAML takes for something else than was meant.
 
-mod told;
-
+use crate::told::{check, check_drawn};
 use expect_test::expect;
-use told::{check, check_drawn};
 
 #[test]
 fn what_is_no_yaml_says_where_it_breaks() {

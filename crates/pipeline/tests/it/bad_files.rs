@@ -1,9 +1,7 @@
 //! Files with mistakes, and all that is said about them.
 
-mod told;
-
+use crate::told::{check, check_drawn, check_job};
 use expect_test::expect;
-use told::{check, check_drawn, check_job};
 
 #[test]
 fn everything_wrong_is_told_at_once_in_the_order_of_the_file() {

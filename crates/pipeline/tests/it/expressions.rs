@@ -1,9 +1,7 @@
 //! What no run could answer.
 
-mod told;
-
+use crate::told::{check, check_if, check_step_if};
 use expect_test::expect;
-use told::{check, check_if, check_step_if};
 
 #[test]
 fn a_function_is_asked_of_a_text_or_takes_its_value_in_brackets() {

@@ -1,7 +1,5 @@
 //! From a file and a run to a plan.
 
-mod told;
-
 use expect_test::{Expect, expect};
 use penstock_domain::TriggerEvent;
 use penstock_pipeline::{Definition, Plan, RunContext, limits, parse, plan};
@@ -13,7 +11,7 @@ fn definition(text: &str) -> Definition {
 }
 
 fn push_to_main() -> RunContext {
-    RunContext { commit_message: "Say \"hello\"; rm -rf /".to_owned(), ..told::push_to_main() }
+    RunContext { commit_message: "Say \"hello\"; rm -rf /".to_owned(), ..crate::told::push_to_main() }
 }
 
 fn with_parameters(parameters: &[(&str, &str)]) -> RunContext {

@@ -1,10 +1,8 @@
 //! What is switched off, what may fail, what cleans up, and what goes first.
 
-mod told;
-
+use crate::told::{check, check_job, planned};
 use expect_test::expect;
 use penstock_pipeline::OFF;
-use told::{check, check_job, planned};
 
 #[test]
 fn what_is_switched_off_is_planned_and_never_runs() {

@@ -1,10 +1,8 @@
 //! What a job may use of its runner's machine.
 
-mod told;
-
+use crate::told::{check, check_job, jobs, planned};
 use expect_test::expect;
 use penstock_pipeline::Resources;
-use told::{check, check_job, jobs, planned};
 
 #[test]
 fn a_job_says_how_much_of_the_machine_its_steps_may_use() {

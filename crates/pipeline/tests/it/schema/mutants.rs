@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::judge::Judge;
+use super::judge::Judge;
 
 /// What each change does, and the file with it. Where a file is as another was, it has had its changes already.
 pub fn of<'f>(file: &'f Value, other: Option<&'f Value>) -> impl Iterator<Item = (String, Value)> + 'f {

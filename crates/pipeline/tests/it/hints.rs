@@ -1,9 +1,7 @@
 //! What is written as elsewhere, or nearly right, says what to write here.
 
-mod told;
-
+use crate::told::{check, check_job, check_step};
 use expect_test::{Expect, expect};
-use told::{check, check_job, check_step};
 
 #[test]
 fn a_member_of_another_system_says_what_to_write() {

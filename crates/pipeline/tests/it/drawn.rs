@@ -1,10 +1,8 @@
 //! Diagnostics as a terminal shows them.
 
-mod told;
-
+use crate::told::check_drawn;
 use expect_test::expect;
 use penstock_pipeline::parse;
-use told::check_drawn;
 
 #[test]
 fn of_a_long_line_what_is_around_the_mark_is_drawn() {
@@ -30,4 +28,19 @@ fn how_many_are_not_told_is_told() {
     let last = parsed.diagnostics.last().expect("there are some");
     assert_eq!((parsed.diagnostics.len(), last.line), (100, 100));
     expect!["there are 141 more, which are not told"].assert_eq(&last.message);
+}
+
+#[test]
+fn the_mark_stands_below_what_is_meant_however_wide_that_is_drawn() {
+    check_drawn(
+        "stages: [{ name: 構築, jobs: [{ name: a, steps: [make] }] }]\n\
+         concurrency: { group: \"é\u{1f680}\", 制限: 1 }\n",
+        expect![[r#"
+            error[unknown_field]: `concurrency` has no `制限`
+             --> .penstock.yml:2:29
+            2 | concurrency: { group: "é🚀", 制限: 1 }
+              |                              ^^^^
+              = known are group, limit, cancel_in_progress
+        "#]],
+    );
 }

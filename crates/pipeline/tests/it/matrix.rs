@@ -1,10 +1,8 @@
 //! A job with a matrix, written out.
 
-mod told;
-
+use crate::told::{check, check_job, jobs, planned, texts};
 use expect_test::expect;
 use penstock_pipeline::PlannedJob;
-use told::{check, check_job, jobs, planned, texts};
 
 #[test]
 fn a_matrix_is_written_out_as_elsewhere() {

@@ -1,9 +1,7 @@
 //! What every run would answer alike.
 
-mod told;
-
+use crate::told::{check_if, check_step_if};
 use expect_test::expect;
-use told::{check_if, check_step_if};
 
 #[test]
 fn a_comparison_that_can_never_be_true_is_told() {

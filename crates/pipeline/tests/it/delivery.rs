@@ -1,13 +1,11 @@
 //! Reports, gates and deployments: what a file says of them, and what is planned.
 
-mod told;
-
 use expect_test::expect;
 use penstock_domain::StageType;
 use penstock_pipeline::{HealthCheck, Plan, PlannedGate, PlannedStage, RunContext, limits, parse, plan};
 
 fn push_to_main() -> RunContext {
-    RunContext { commit_message: "Two\nlines".to_owned(), ..told::push_to_main() }
+    RunContext { commit_message: "Two\nlines".to_owned(), ..crate::told::push_to_main() }
 }
 
 fn planned(text: &str, context: &RunContext) -> Plan {
@@ -245,7 +243,7 @@ fn a_version_that_comes_to_nothing_stands_for_the_commit() {
 
 #[test]
 fn the_file_in_the_documentation_is_one_that_is_taken() {
-    let page = include_str!("../../../docs/PIPELINE.md");
+    let page = include_str!("../../../../docs/PIPELINE.md");
     let (_, rest) = page.split_once("```yaml\n").expect("the page begins with a file");
     let (file, _) = rest.split_once("```").expect("the file ends");
     let plan = planned(file, &push_to_main());

@@ -40,7 +40,7 @@ fn read(path: &Path) -> String {
 }
 
 fn rust_files() -> Vec<PathBuf> {
-    let folders = ["crates/pipeline/tests", "demo/src", "tests/it/stories", "tests/it/kills"];
+    let folders = ["crates/pipeline/tests/it", "demo/src", "tests/it/stories", "tests/it/kills"];
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(workspace().join(folder)).unwrap());
     files
         .map(|entry| entry.unwrap().path())

@@ -1,4 +1,4 @@
-//! How long a large file takes. Run by hand: `cargo test -p penstock-pipeline --test speed -- --ignored --nocapture`.
+//! How long a large file takes. Run by hand: `cargo test -p penstock-pipeline --test it -- speed:: --ignored --nocapture`.
 
 use std::time::Instant;
 

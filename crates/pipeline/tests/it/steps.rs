@@ -1,13 +1,11 @@
 //! What a step does, and what it may ask.
 
-mod told;
-
 use std::collections::BTreeMap;
 
+use crate::told::{check, check_step, jobs, planned_for, push_to_main, texts};
 use expect_test::expect;
 use penstock_domain::WorkStatus;
 use penstock_pipeline::{Facts, Outputs, RunContext, StepFact, StepFacts, may_step_run};
-use told::{check, check_step, jobs, planned_for, push_to_main, texts};
 
 #[test]
 fn a_step_is_a_command_a_script_or_an_action() {

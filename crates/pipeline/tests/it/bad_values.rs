@@ -1,9 +1,7 @@
 //! Values of the wrong kind or size.
 
-mod told;
-
+use crate::told::{check, check_job, check_step};
 use expect_test::expect;
-use told::{check, check_job, check_step};
 
 #[test]
 fn values_of_the_wrong_kind_or_size_are_refused() {

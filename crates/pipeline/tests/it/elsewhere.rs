@@ -1,9 +1,7 @@
 //! Expressions as other systems have them.
 
-mod told;
-
+use crate::told::{check, check_if};
 use expect_test::expect;
-use told::{check, check_if};
 
 #[test]
 fn what_others_call_it_is_told_by_what_it_is_called_here() {

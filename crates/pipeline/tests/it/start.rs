@@ -1,8 +1,6 @@
 //! What starts a pipeline besides a push: inputs, the clock, somebody's own events, another pipeline; and how many
 //! run at once.
 
-mod told;
-
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
@@ -36,7 +34,7 @@ fn definition(members: &str) -> Definition {
 }
 
 fn run(event: TriggerEvent) -> RunContext {
-    RunContext { event, event_name: Some("deploy".to_owned()), ..told::push_to_main() }
+    RunContext { event, event_name: Some("deploy".to_owned()), ..crate::told::push_to_main() }
 }
 
 fn planned(members: &str, context: &RunContext) -> Plan {

@@ -1,15 +1,13 @@
 //! What a stage hands on, and who may ask for it.
 
-mod told;
-
 use std::collections::BTreeMap;
 
+use crate::told::{check, late, planned, planned_for, push_to_main, texts};
 use expect_test::expect;
 use penstock_domain::WorkStatus;
 use penstock_pipeline::{
     Facts, Outputs, RunContext, fill_late, fill_parameters, fill_text, fill_version, may_start,
 };
-use told::{check, late, planned, planned_for, push_to_main, texts};
 
 const HANDED_ON: &str = r#"
 variables: { ABOVE: "1" }

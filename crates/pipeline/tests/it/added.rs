@@ -1,10 +1,8 @@
 //! What is read while an execution runs: jobs that a step adds, and actions of the repository.
 
-mod told;
-
+use crate::told::{late, lines, push_to_main, texts};
 use expect_test::expect;
 use penstock_pipeline::{RunContext, Scalar, parse_action, parse_jobs, plan_jobs};
-use told::{late, lines, push_to_main, texts};
 
 #[test]
 fn a_running_step_may_add_jobs_to_its_stage() {

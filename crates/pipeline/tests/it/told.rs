@@ -1,7 +1,5 @@
 //! What is said about a text, and what it is planned to: shared by the tests.
 
-#![allow(dead_code, reason = "each test takes what it needs")]
-
 use std::collections::BTreeMap;
 
 use expect_test::Expect;

@@ -1,9 +1,7 @@
 //! Expressions with mistakes, and all that is said about them.
 
-mod told;
-
+use crate::told::{check, check_drawn, check_step};
 use expect_test::expect;
-use told::{check, check_drawn, check_step};
 
 #[test]
 fn text_that_strangers_write_can_not_get_into_a_script() {
