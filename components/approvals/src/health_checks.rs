@@ -7,7 +7,7 @@ use http::StatusCode;
 use penstock_api::internal::HealthChecked;
 use penstock_domain::{DeploymentId, Timestamp};
 use penstock_engine::EffectKind;
-use penstock_guest::{Answer, Failure, Level, Platform, SendError, ask_scheduler, json, log};
+use penstock_guest::{Answer, Failure, Platform, SendError, ask_scheduler, json};
 use penstock_pipeline::HealthCheck;
 use penstock_store::Claimed;
 
@@ -41,11 +41,7 @@ pub async fn begin<P: Platform>(platform: &P) -> Answer {
         let platform = platform.clone();
         platform.clone().spawn(async move {
             if let Err(failure) = run(&platform, &claimed, now.plus_ms(CLAIM_MS)).await {
-                log(
-                    Level::Warn,
-                    platform.request_id(),
-                    &format!("a health check is left to the clock: {failure:?}"),
-                );
+                failure.log(platform.request_id(), "a health check is left to the clock");
             }
         });
     }
@@ -134,11 +130,7 @@ async fn tell(
             Ok(_) => Some(outcome),
             Err(failure) if is_obsolete(&failure) => Some("obsolete"),
             Err(failure) => {
-                log(
-                    Level::Warn,
-                    platform.request_id(),
-                    &format!("what a health check came to was not told: {failure:?}"),
-                );
+                failure.log(platform.request_id(), "what a health check came to was not told");
                 None
             }
         };

@@ -2,9 +2,7 @@
 
 use http::StatusCode;
 use penstock_engine::{EffectKind, Event, LEASE_MS, Refusal, TimerKind};
-use penstock_guest::{
-    Answer, Decided, Failure, Level, Platform, Request, commit_event, empty, log, require_bearer,
-};
+use penstock_guest::{Answer, Decided, Failure, Platform, Request, commit_event, empty, require_bearer};
 use penstock_store::{Cause, DueTimer};
 
 use crate::deliveries::{by_repository, work_off_in_order};
@@ -93,11 +91,7 @@ impl<P: Platform> Scheduler<P> {
     async fn ring_timers(&self) -> Result<(), Failure> {
         for timer in self.store.due_timers(self.platform.now(), BATCH).await? {
             if let Err(failure) = self.ring(&timer).await {
-                log(
-                    Level::Warn,
-                    self.platform.request_id(),
-                    &format!("a timer is left for later: {failure:?}"),
-                );
+                failure.log(self.platform.request_id(), "a timer is left for later");
                 let later = self.platform.now().plus_ms(POSTPONED_MS);
                 self.store.postpone_timer(timer.id, later).await?;
             }

@@ -10,8 +10,7 @@ use penstock_domain::{DeliveryId, TriggerEvent};
 use penstock_engine::{Changes, DeliveryDone, Origin, StatusTarget, nothing_to_do};
 use penstock_forge::{CommitInfo, EventKind, ForgeEvent, IgnoreReason, Parsed, PullRequest, skips_ci};
 use penstock_guest::{
-    Answer, Failure, Level, MAX_BODY_BYTES, Platform, Request, empty, log, moment, read_json, run_together,
-    within,
+    Answer, Failure, MAX_BODY_BYTES, Platform, Request, empty, moment, read_json, run_together, within,
 };
 use penstock_pipeline::{Patterns, RunContext};
 use penstock_store::{Cause, Delivery, Entry, NO_PIPELINE, Pipeline, StoreError};
@@ -72,11 +71,7 @@ pub async fn work_off_in_order<P: Platform>(platform: P, deliveries: Vec<Deliver
             Err(failure) => Err(failure),
         };
         if let Err(failure) = done {
-            log(
-                Level::Warn,
-                platform.request_id(),
-                &format!("a delivery is left for the next time: {failure:?}"),
-            );
+            failure.log(platform.request_id(), "a delivery is left for the next time");
         }
     }
 }

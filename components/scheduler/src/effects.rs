@@ -40,7 +40,7 @@ pub fn send_in_background<P: Platform>(
     let platform = platform.clone();
     async move {
         if let Err(failure) = send(&platform, id, &effect, tries).await {
-            log(Level::Warn, platform.request_id(), &format!("an effect is left to the clock: {failure:?}"));
+            failure.log(platform.request_id(), "an effect is left to the clock");
         }
     }
 }

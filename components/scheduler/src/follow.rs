@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 use penstock_domain::WorkStatus;
 use penstock_engine::{Changes, EffectKind};
-use penstock_guest::{Failure, Level, Platform, log};
+use penstock_guest::{Failure, Platform};
 
 use crate::scheduler::Scheduler;
 use crate::{admission, deployments, dispatch, effects};
@@ -72,11 +72,7 @@ pub fn settle_logged<P: Platform>(platform: P, occasion: Occasion) -> Pin<Box<dy
             return;
         }
         if let Err(failure) = settle(&platform, occasion).await {
-            log(
-                Level::Warn,
-                platform.request_id(),
-                &format!("what follows a change is left to the clock: {failure:?}"),
-            );
+            failure.log(platform.request_id(), "what follows a change is left to the clock");
         }
     })
 }

@@ -6,7 +6,7 @@
 use penstock_api::internal::FromForge;
 use penstock_domain::TriggerEvent;
 use penstock_engine::{Changes, Origin, StatusTarget, schedules};
-use penstock_guest::{Failure, Level, Platform, log, moment, run_together};
+use penstock_guest::{Failure, Platform, moment, run_together};
 use penstock_pipeline::{RunContext, parse};
 use penstock_store::{Cause, DueSchedule, Entry, Pipeline, StoreError};
 
@@ -159,11 +159,7 @@ async fn start_logged<P: Platform>(platform: P, due: DueSchedule) {
         Err(failure) => Err(failure),
     };
     if let Err(failure) = started {
-        log(
-            Level::Warn,
-            platform.request_id(),
-            &format!("a schedule is left for the next time: {failure:?}"),
-        );
+        failure.log(platform.request_id(), "a schedule is left for the next time");
     }
 }
 

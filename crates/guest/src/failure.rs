@@ -1,5 +1,7 @@
 //! Two kinds of errors: those for the outside, and those that are logged once, here, and never leave.
 
+use std::fmt;
+
 use http::StatusCode;
 use penstock_api::problem::Problem;
 use penstock_store::{DbError, StoreError};
@@ -47,6 +49,14 @@ fn busy() -> Problem {
 }
 
 impl Failure {
+    /// Logs what work in the background came to, that somebody takes up later. Where another was faster, that is no
+    /// cause for a warning.
+    pub fn log(&self, request_id: &str, what: &str) {
+        let overtaken = matches!(self, Self::Told(problem) if problem.status == 409);
+        let level = if overtaken { Level::Info } else { Level::Warn };
+        log(level, request_id, &format!("{what}: {self}"));
+    }
+
     /// The answer; what is internal is logged under the request's id.
     pub fn respond(self, request_id: &str) -> Response {
         match self {
@@ -55,6 +65,15 @@ impl Failure {
                 log(Level::Error, request_id, &chain(&*error));
                 into_problem(&Problem::internal())
             }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(problem) => f.write_str(&problem.detail),
+            Self::Internal(error) => f.write_str(&chain(&**error)),
         }
     }
 }

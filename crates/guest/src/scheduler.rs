@@ -66,7 +66,7 @@ pub fn wake_scheduler<P: Outbound + Background + Clone + 'static>(platform: &P) 
             post_to_scheduler(&to_wake, "/internal/settle", Bytes::from_static(b"{}"), None).await
         {
             let id = to_wake.request_id();
-            log(Level::Warn, id, &format!("the scheduler was not woken: {failure:?}"));
+            failure.log(id, "the scheduler was not woken");
         }
     });
 }

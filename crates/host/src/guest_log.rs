@@ -1,5 +1,7 @@
-//! What guests print: lines into the log, each with its component, of bounded length and number.
+//! What guests print: lines into the log, each with its component, of bounded length and number. A line that is a JSON
+//! object of `level`, `message` and perhaps `request_id` is logged as what it says.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde::Deserialize;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
@@ -21,6 +24,35 @@ const MAX_LINES_PER_SECOND: u32 = 200;
 pub enum Source {
     Stdout,
     Stderr,
+}
+
+impl Source {
+    fn level(self) -> Level {
+        match self {
+            Self::Stdout => Level::Info,
+            Self::Stderr => Level::Warn,
+        }
+    }
+}
+
+/// A line that says of itself how grave it is, and on which request's behalf it was written.
+#[derive(Deserialize)]
+struct Entry<'a> {
+    level: Level,
+    #[serde(borrow)]
+    request_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Error,
+    Warn,
+    Info,
+    #[serde(alias = "trace")]
+    Debug,
 }
 
 /// The log of one component, shared by its instances.
@@ -54,11 +86,18 @@ impl GuestLog {
         if dropped > 0 {
             tracing::warn!(component, dropped, "the component wrote more lines than the log takes");
         }
-        let line: String = String::from_utf8_lossy(line).trim_end().chars().map(printable).collect();
         let more = if cut > 0 { format!(" … ({cut} more bytes)") } else { String::new() };
-        match source {
-            Source::Stdout => tracing::info!(component, "{line}{more}"),
-            Source::Stderr => tracing::warn!(component, "{line}{more}"),
+        let entry = match serde_json::from_slice::<Entry<'_>>(line) {
+            Ok(entry) if cut == 0 => entry,
+            _ => Entry { level: source.level(), request_id: None, message: String::from_utf8_lossy(line) },
+        };
+        let line: String = entry.message.trim_end().chars().map(printable).collect();
+        let request_id: Option<String> = entry.request_id.map(|id| id.chars().map(printable).collect());
+        match entry.level {
+            Level::Error => tracing::error!(component, request_id, "{line}{more}"),
+            Level::Warn => tracing::warn!(component, request_id, "{line}{more}"),
+            Level::Info => tracing::info!(component, request_id, "{line}{more}"),
+            Level::Debug => tracing::debug!(component, request_id, "{line}{more}"),
         }
     }
 }
@@ -254,6 +293,23 @@ mod tests {
         });
         assert!(lines[0].contains("x … (2048 more bytes)"), "{}", lines[0]);
         assert!(lines[1].contains("message=\u{fffd}[2J\u{fffd}"), "{}", lines[1]);
+    }
+
+    #[test]
+    fn a_line_says_itself_how_grave_it_is() {
+        let lines = collect(|log| {
+            let err = log.stream(Source::Stderr);
+            err.feed(br#"{"level":"info","request_id":"7-1","message":"somebody was\u001b faster"}"#);
+            err.feed(b"\n");
+            err.feed(br#"{"level":"fatal","message":"of no level that there is"}"#);
+        });
+        assert_eq!(
+            lines.iter().map(|l| l.replace(" component=\"c\"", "")).collect::<Vec<_>>(),
+            [
+                "INFO message=somebody was\u{fffd} faster request_id=\"7-1\"",
+                r#"WARN message={"level":"fatal","message":"of no level that there is"}"#,
+            ]
+        );
     }
 
     #[test]
