@@ -71,6 +71,8 @@ faults! {
     TickSkipped = 60,
     /// The clock reaches both schedulers at the same time.
     TwoTicks = 200,
+    /// It is heard of in the very moment that its lease ends.
+    RunnerFalters = 60,
 }
 
 /// The faults of one run.
@@ -156,6 +158,7 @@ const THEMES: &[&[Fault]] = &[
     &[Fault::WebhookDoubled, Fault::WebhookDelayed, Fault::DiesAfterQuery, Fault::Slow],
     &[Fault::ClockJumps, Fault::ClockJumpsBack, Fault::ClocksDiffer, Fault::TickSkipped, Fault::RunnerStalls],
     &[Fault::RunnerReturnsLate, Fault::Slow],
+    &[Fault::RunnerFalters, Fault::TwoTicks],
     &[Fault::RunnerVanishes, Fault::RunnerReturnsLate, Fault::RunnerStalls, Fault::HeartbeatLost],
     &[Fault::RunnerLies, Fault::RunnerBabbles, Fault::RunnerDoubles, Fault::RunnerDisorders],
     &[Fault::RunnerIsFull, Fault::RunnerRefuses, Fault::RunnerErrs, Fault::AnswerLost, Fault::RunnerVanishes],

@@ -36,7 +36,7 @@ pub struct Delivery {
 pub struct Attempt {
     /// Those that took it, each once.
     pub taken_by: Vec<usize>,
-    /// The latest end of its lease that a heartbeat was answered with.
+    /// The latest end of its lease that the server has answered a heartbeat with.
     pub lease_until_ms: Option<i64>,
     /// What the runner says that it came to.
     pub said: Option<(WorkStatus, Option<Reason>)>,

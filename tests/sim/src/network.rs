@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
+use penstock_domain::{JobId, Timestamp};
 use penstock_guest::{Body, ResponseBody, SendError};
 
 use crate::choices::Fault;
@@ -179,6 +180,7 @@ fn serve(
     is_answer_lost: bool,
 ) {
     let platform = SimPlatform { world: world.clone(), process };
+    let heartbeat_of = heartbeat_of(&request);
     let request = request.map(Body::Whole);
     let network = world.clone();
     world.spawn(process, async move {
@@ -188,6 +190,9 @@ fn serve(
             ResponseBody::Whole(bytes) => bytes,
             ResponseBody::Stream(_) => Bytes::new(),
         });
+        if let Some(job) = heartbeat_of.filter(|_| response.status().is_success()) {
+            promised(&network, job, response.body());
+        }
         network.sleep(back_ms).await;
         if is_answer_lost {
             drop(owed);
@@ -195,4 +200,22 @@ fn serve(
             owed.give(Ok(response));
         }
     });
+}
+
+fn heartbeat_of(request: &http::Request<Bytes>) -> Option<JobId> {
+    let job = request.uri().path().strip_prefix("/api/v1/jobs/")?.strip_suffix("/heartbeat")?;
+    job.parse().ok()
+}
+
+/// A lease was prolonged. That counts from here on, whether or not anybody hears of it.
+fn promised(world: &World, job: JobId, answer: &[u8]) {
+    let told: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+    let until = told["lease_expires_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let attempt = world.database.look("SELECT attempt FROM jobs WHERE id = ?1", [job.to_string()]);
+    let Some(Ok(attempt)) = attempt.first().map(|row| row.unsigned::<u32>(0)) else { return };
+    if let Some(attempt) = world.facts.borrow_mut().attempts.get_mut(&(job, attempt))
+        && told["cancel"] != true
+    {
+        attempt.lease_until_ms = until.map(Timestamp::as_millis).max(attempt.lease_until_ms);
+    }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use penstock_api::runner::{JobEvent, JobRequest, LogLine, LogStream, StepRequest};
-use penstock_domain::{JobId, Reason, Timestamp, WorkStatus};
+use penstock_domain::{JobId, Reason, WorkStatus};
 use serde_json::{Value, json};
 
 use super::{GIVES_UP_MS, Manner, post};
@@ -76,7 +76,7 @@ impl AtWork {
             return;
         }
         loop {
-            self.world.sleep(HEARTBEAT_MS).await;
+            self.world.sleep(self.pause_ms()).await;
             if self.is_over.get() {
                 return;
             }
@@ -92,7 +92,6 @@ impl AtWork {
                 Ok(answered) if answered.status().is_success() => {
                     self.heard_ms.set(began_ms);
                     self.taken(was_fenced, "a heartbeat");
-                    self.keep_lease(answered.body());
                     let told: Value = serde_json::from_slice(answered.body()).unwrap_or_default();
                     if told["cancel"] == true {
                         let mut facts = self.world.facts.borrow_mut();
@@ -108,14 +107,18 @@ impl AtWork {
         }
     }
 
-    /// What it was promised: its lease does not end before.
-    fn keep_lease(&self, body: &[u8]) {
-        let told: Value = serde_json::from_slice(body).unwrap_or_default();
-        let until = told["lease_expires_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-        if let Some(attempt) = self.world.facts.borrow_mut().attempts.get_mut(&self.key())
-            && told["cancel"] != true
-        {
-            attempt.lease_until_ms = until.map(Timestamp::as_millis).max(attempt.lease_until_ms);
+    /// Until its next heartbeat.
+    fn pause_ms(&self) -> u64 {
+        if self.manner != Manner::Falters {
+            return HEARTBEAT_MS;
+        }
+        let promised = self.world.facts.borrow().attempts.get(&self.key()).and_then(|a| a.lease_until_ms);
+        let until = promised.unwrap_or_else(|| self.request.job.lease.expires_at.as_millis());
+        // As long as another request takes, to meet with the clock's.
+        let early = self.world.random(|r| r.below(4));
+        match u64::try_from(until - self.world.common_now().as_millis()) {
+            Ok(left_ms @ 1..) => left_ms.saturating_sub(early).max(1),
+            _ => HEARTBEAT_MS,
         }
     }
 
@@ -135,6 +138,10 @@ impl AtWork {
                 }
                 self.end();
                 return;
+            }
+            Manner::Falters => {
+                let late_ms = self.world.random(|r| r.between(LATE_MS.0, LATE_MS.1));
+                self.world.sleep(late_ms).await;
             }
             Manner::Good | Manner::Lies => {}
         }

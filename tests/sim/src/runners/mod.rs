@@ -29,6 +29,7 @@ enum Manner {
     Vanishes,
     Stalls,
     ReturnsLate,
+    Falters,
     Lies,
 }
 
@@ -193,6 +194,8 @@ fn manner(world: &World) -> Manner {
         Manner::Stalls
     } else if world.happens(Fault::RunnerReturnsLate) {
         Manner::ReturnsLate
+    } else if world.happens(Fault::RunnerFalters) {
+        Manner::Falters
     } else if world.happens(Fault::RunnerLies) {
         Manner::Lies
     } else {
