@@ -55,15 +55,18 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
     };
     check(&run)?;
     let at_forge = AtForge::of(platform, &pipeline, 1);
-    // A file has to be read at some commit: that is the newest, as in everything else that is started by hand.
-    if let (None, None, Some(at_forge)) = (&run.commit_sha, &pipeline.view.definition, &at_forge) {
-        let head = match at_forge.branch_head(request.branch.as_deref()).await {
-            FromForge::Found { value } => value,
+    // The newest, as in everything else that is started by hand.
+    if let (None, Some(at_forge)) = (&run.commit_sha, &at_forge) {
+        match at_forge.branch_head(request.branch.as_deref()).await {
+            FromForge::Found { value: head } => {
+                (run.branch, run.commit_sha) = (head.branch, Some(head.commit.sha));
+                run.commit_message = head.commit.message;
+            }
+            // A repository that has nothing in it yet; what is kept here needs none of it.
+            FromForge::NotFound if request.branch.is_none() && pipeline.view.definition.is_some() => {}
             FromForge::NotFound => return Err(refusal(&format!("there is no branch {}", run.branch)).into()),
             other => return Err(unread(other).into()),
-        };
-        (run.branch, run.commit_sha) = (head.branch, Some(head.commit.sha));
-        run.commit_message = head.commit.message;
+        }
     }
     if let Some(why) = refuses(&pipeline, &run) {
         return Err(refusal(&why).into());

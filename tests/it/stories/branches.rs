@@ -9,7 +9,13 @@ use crate::harness::{Installation, Project, SOON, one_job, text, wait_for};
 #[test]
 fn a_run_by_hand_is_of_the_newest_commit_of_its_branch() {
     let at = Installation::start();
-    let project = Project::new(&at, &one_job(&["echo \"on $PENSTOCK_BRANCH: $(cat word)\""]));
+    let text = one_job(&["echo \"on $PENSTOCK_BRANCH: $(cat word)\""]);
+    newest_commits_are_run(&at, &Project::new(&at, &text));
+    newest_commits_are_run(&at, &Project::in_database(&at, &text));
+    at.at_rest();
+}
+
+fn newest_commits_are_run(at: &Installation, project: &Project<'_>) {
     project.commit(&[("word", "first")], "Say something");
     at.ended(&project.run());
     let head = project.commit(&[("word", "second")], "Say something else");
@@ -30,7 +36,6 @@ fn a_run_by_hand_is_of_the_newest_commit_of_its_branch() {
     let path = format!("/api/v1/pipelines/{}/execute", project.pipeline);
     let refused = at.api("POST", &path, Some(&json!({ "branch": "missing" }))).expect(422);
     assert_eq!(refused["detail"], "there is no branch missing");
-    at.at_rest();
 }
 
 #[test]
