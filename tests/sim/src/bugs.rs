@@ -216,15 +216,6 @@ pub const ALL: &[Bug] = &[
         },
     },
     Bug {
-        name: "due_not_looked_at",
-        what: "A lease that was prolonged meanwhile runs out all the same.",
-        place: Place::Trigger {
-            name: "journal_guard",
-            from: "WHERE NOT EXISTS (SELECT 1 FROM timers",
-            to: "WHERE false AND NOT EXISTS (SELECT 1 FROM timers",
-        },
-    },
-    Bug {
         name: "guards_not_counted",
         what: "Others are not told that what they decided on has changed.",
         place: Place::Trigger {

@@ -72,7 +72,7 @@ faults! {
     /// The clock reaches both schedulers at the same time.
     TwoTicks = 200,
     /// It is heard of in the very moment that its lease ends.
-    RunnerFalters = 60,
+    RunnerFalters = 100,
 }
 
 /// The faults of one run.

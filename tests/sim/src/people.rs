@@ -30,7 +30,7 @@ pub fn begin(world: &Rc<World>) {
     }
     if world.random(|r| r.chance(600)) {
         let world = world.clone();
-        world.clone().spawn_outside(async move { approve_what_waits(&world).await });
+        world.clone().spawn_outside(async move { decide_what_waits(&world).await });
     }
 }
 
@@ -47,14 +47,21 @@ async fn roll_back_what_is_new(world: &Rc<World>) {
     }
 }
 
-/// Somebody who looks at what waits for an approval every now and then.
-async fn approve_what_waits(world: &Rc<World>) {
+/// Somebody who looks at what waits for an approval every now and then, and says yes to most of it. Others may look at the
+/// same time.
+async fn decide_what_waits(world: &Rc<World>) {
     let rounds = world.random(|r| r.between(3, 30));
     for _ in 0..rounds {
         world.sleep(world.random(|r| r.between(1_000, 12_000))).await;
+        let are_several = world.random(|r| r.chance(500));
         for id in ids(world, "SELECT id FROM pipeline_approvals WHERE status = 'pending' ORDER BY id") {
-            let who = world.random(|r| r.index(PEOPLE.len()));
-            decide(world, &id, who, true).await;
+            let (who, approve) = world.random(|r| (r.index(PEOPLE.len()), !r.chance(80)));
+            if are_several {
+                let world = world.clone();
+                world.clone().spawn_outside(async move { decide(&world, &id, who, approve).await });
+            } else {
+                decide(world, &id, who, approve).await;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use penstock_domain::Timestamp;
 
 use crate::choices::Fault;
 use crate::executor::OUTSIDE;
@@ -84,7 +85,7 @@ fn wait_ms(world: &World) -> u64 {
              FROM jobs AS j WHERE j.status = 'pending' AND j.ready_at IS NOT NULL)",
         [],
     );
-    let next = next.first().and_then(|r| r.optional_parse::<penstock_domain::Timestamp>(0).ok().flatten());
+    let next = next.first().and_then(|r| r.optional_parse::<Timestamp>(0).ok().flatten());
     let due_ms = next.map_or(60_000, |at| at.as_millis() - now.as_millis());
     let most_ms = if !world.is_calm()
         || database.count("SELECT EXISTS (SELECT 1 FROM timers WHERE kind = 'lease')") == 1
@@ -100,5 +101,10 @@ fn wait_ms(world: &World) -> u64 {
     } else {
         3_600_000
     };
-    u64::try_from(due_ms.clamp(1_000, most_ms)).unwrap_or(1_000)
+    let wait_ms = due_ms.clamp(1_000, most_ms);
+    // In the very moment that a lease ends, its holder may be heard of.
+    let lease = database.look("SELECT min(due_at) FROM timers WHERE kind = 'lease'", []);
+    let lease = lease.first().and_then(|r| r.optional_parse::<Timestamp>(0).ok().flatten());
+    let lease_ms = lease.map(|at| at.as_millis() - now.as_millis()).filter(|ms| *ms > 0);
+    u64::try_from(lease_ms.map_or(wait_ms, |ms| ms.min(wait_ms))).unwrap_or(1_000)
 }

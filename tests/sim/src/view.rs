@@ -93,6 +93,8 @@ pub struct Timer {
     pub job_id: Option<String>,
     pub attempt: Option<i64>,
     pub due_at: Option<i64>,
+    /// Of its stage's approval. Its own time may be later, where it rang in vain.
+    pub approval_expires_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -295,14 +297,19 @@ fn jobs(database: &Database, id: &str) -> Vec<(String, Job)> {
 }
 
 fn timers(database: &Database, id: &str) -> Vec<Timer> {
-    let rows = database
-        .look("SELECT kind, stage_id, job_id, attempt, due_at FROM timers WHERE execution_id = ?1", [id]);
+    let rows = database.look(
+        "SELECT t.kind, t.stage_id, t.job_id, t.attempt, t.due_at,
+           (SELECT a.expires_at FROM pipeline_approvals AS a WHERE a.stage_id = t.stage_id)
+         FROM timers AS t WHERE t.execution_id = ?1",
+        [id],
+    );
     let timer = |r: &Row| Timer {
         kind: text(r, 0),
         stage_id: optional(r, 1),
         job_id: optional(r, 2),
         attempt: optional_integer(r, 3),
         due_at: time(r, 4),
+        approval_expires_at: time(r, 5),
     };
     rows.iter().map(timer).collect()
 }

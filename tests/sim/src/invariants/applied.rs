@@ -14,6 +14,7 @@ const MEMBERS: &[(&str, &str, Names)] = &[
     ("/stages", "pipeline_stages", &[("name", "stage_name")]),
     ("/jobs", "jobs", &[("name", "job_name")]),
     ("/steps", "steps", &[("order", "step_order")]),
+    ("/gates", "quality_gate_evaluations", &[("actual", "actual_value"), ("reasons", "evaluation_details")]),
     ("/deployments", "deployments", &[("strategy", "deployment_strategy")]),
     ("/approvals", "pipeline_approvals", &[("notes", "approval_notes"), ("criteria", "approval_criteria")]),
     ("/created/executions", "pipeline_executions", &[]),
@@ -27,6 +28,50 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         let rows = change.entry.change.pointer(member).and_then(Value::as_array);
         for row in rows.into_iter().flatten() {
             same(change, member, table, names, row)?;
+        }
+    }
+    steps_of(change)?;
+    settled(change)
+}
+
+/// Steps that end, or begin anew, with their job. What has ended by itself stays as it is.
+fn steps_of(change: &Change<'_>) -> Result<(), String> {
+    let told = change.entry.change.pointer("/steps_of").and_then(Value::as_array);
+    for told in told.into_iter().flatten() {
+        let id = told["job_id"].as_str().unwrap_or_default();
+        let before = change.before.and_then(|e| e.job(id));
+        let Some((before, after)) = before.zip(change.after.job(id)) else { continue };
+        for (index, (was, step)) in before.steps.iter().zip(&after.steps).enumerate() {
+            let anew = told["status"] == "pending";
+            let status = match was.status.as_str() {
+                "running" => told["running"].as_str(),
+                "pending" => told["status"].as_str(),
+                _ if anew => Some("pending"),
+                // It may have been told of in the same entry.
+                _ if change.entry.change.get("steps").is_some() => continue,
+                _ if step == was => continue,
+                _ => return Err(format!("step {index} of job {id} had ended, and was {was:?}: {step:?}")),
+            };
+            let is_like = status == Some(&step.status)
+                && step.reason.as_deref() == told["reason"].as_str()
+                && step.exit_code.is_none()
+                && step.started_at == if anew { None } else { was.started_at }
+                && step.completed_at == if anew { None } else { Some(change.entry.at_ms) };
+            if !is_like && change.entry.change.get("steps").is_none() {
+                return Err(format!("step {index} of job {id} was {was:?}, and is {step:?} after {told}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Effects that the entry makes needless.
+fn settled(change: &Change<'_>) -> Result<(), String> {
+    let told = change.entry.change.pointer("/outbox_done").and_then(Value::as_array);
+    for id in told.into_iter().flatten().filter_map(Value::as_str) {
+        let open = "SELECT 1 FROM outbox WHERE id = ?1 AND done_at IS NULL";
+        if !change.world.database.look(open, [id]).is_empty() {
+            return Err(format!("effect {id} is needless, and still to be done"));
         }
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! As many different people as are asked for say yes, and nobody to a change of their own.
+//! As many different people as are asked for say yes, and nobody to a change of their own. A no, and no answer in time,
+//! end the stage.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     for approval in change.entry.change["approvals"].as_array().into_iter().flatten() {
         let id = approval["id"].as_str().unwrap_or_default();
         let rows = change.world.database.look(
-            "SELECT a.status, a.votes, a.approval_criteria, v.environment_name FROM pipeline_approvals AS a
+            "SELECT a.status, a.votes, a.approval_criteria, v.environment_name, a.stage_id FROM pipeline_approvals AS a
              JOIN deployment_environments AS v ON v.id = a.environment_id WHERE a.id = ?1",
             [id],
         );
@@ -16,6 +17,18 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         let status = row.text(0).unwrap_or_default();
         if Some(status) != approval["status"].as_str() {
             return Err(format!("approval {id} is kept as {status}"));
+        }
+        if let "rejected" | "expired" = status {
+            let stage = row.text(4).ok().and_then(|id| change.after.stage(id));
+            // One that nobody needs any more has expired as well.
+            let fits = stage.is_some_and(|s| match status {
+                "rejected" => s.status == "failed" && s.reason.as_deref() == Some("approval_rejected"),
+                _ => s.is_final() && s.status != "succeeded",
+            });
+            if !fits {
+                let stage = stage.map(|s| (&s.name, &s.status, &s.reason));
+                return Err(format!("approval {id} is {status}, and its stage is {stage:?}"));
+            }
         }
         if status != "approved" {
             continue;

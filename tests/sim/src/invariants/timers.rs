@@ -85,8 +85,8 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     if let (Some(timer), Some(began), None) = (deadlines.first(), after.started_at, &after.ending) {
         let seconds = change.spec.timeout_seconds.map_or(7_200, |s| i64::try_from(s).unwrap_or(0));
         // To wait for people is not to take long.
-        let waits_until =
-            after.timers.iter().filter(|t| t.kind == "approval_expiry").filter_map(|t| t.due_at).max();
+        let expiries = after.timers.iter().filter(|t| t.kind == "approval_expiry");
+        let waits_until = expiries.filter_map(|t| t.approval_expires_at).max();
         let due = waits_until.unwrap_or(began).max(began) + seconds * 1000;
         let is_new = change.before.is_none_or(|b| b.started_at.is_none());
         // One that rang in vain, because the database was lost, is put off.

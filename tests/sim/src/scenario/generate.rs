@@ -44,22 +44,68 @@ struct Size {
     fails: u64,
     starts: u64,
     limit: u64,
+    rushes: u64,
 }
 
 impl Size {
-    const SMALL: Self =
-        Self { stages: 4, jobs: 2, deeds: 5, deploys: 250, asks: 450, fails: 180, starts: 350, limit: 5 };
-    const LARGE: Self =
-        Self { stages: 8, jobs: 4, deeds: 8, deploys: 200, asks: 400, fails: 150, starts: 400, limit: 5 };
+    const SMALL: Self = Self {
+        stages: 4,
+        jobs: 2,
+        deeds: 5,
+        deploys: 250,
+        asks: 450,
+        fails: 180,
+        starts: 350,
+        limit: 5,
+        rushes: 50,
+    };
+    const LARGE: Self = Self {
+        stages: 8,
+        jobs: 4,
+        deeds: 8,
+        deploys: 200,
+        asks: 400,
+        fails: 150,
+        starts: 400,
+        limit: 5,
+        rushes: 50,
+    };
     /// Few versions that come and go.
-    const DEPLOYING: Self =
-        Self { stages: 2, jobs: 1, deeds: 8, deploys: 900, asks: 250, fails: 60, starts: 500, limit: 5 };
+    const DEPLOYING: Self = Self {
+        stages: 2,
+        jobs: 1,
+        deeds: 8,
+        deploys: 900,
+        asks: 250,
+        fails: 60,
+        starts: 500,
+        limit: 5,
+        rushes: 500,
+    };
     /// More than may run.
-    const QUEUEING: Self =
-        Self { stages: 2, jobs: 2, deeds: 8, deploys: 50, asks: 200, fails: 100, starts: 800, limit: 2 };
+    const QUEUEING: Self = Self {
+        stages: 2,
+        jobs: 2,
+        deeds: 8,
+        deploys: 50,
+        asks: 200,
+        fails: 100,
+        starts: 800,
+        limit: 2,
+        rushes: 300,
+    };
     /// Little goes well.
-    const FAILING: Self =
-        Self { stages: 3, jobs: 2, deeds: 5, deploys: 100, asks: 300, fails: 550, starts: 500, limit: 5 };
+    const FAILING: Self = Self {
+        stages: 3,
+        jobs: 2,
+        deeds: 5,
+        deploys: 100,
+        asks: 300,
+        fails: 550,
+        starts: 500,
+        limit: 5,
+        rushes: 50,
+    };
 }
 
 fn environments(random: &mut Random, size: Size) -> Vec<EnvironmentSpec> {
@@ -315,8 +361,18 @@ fn deeds(random: &mut Random, pipelines: &[PipelineSpec], environments: usize, s
             Deed { at_ms, what }
         })
         .collect();
+    if random.chance(size.rushes) {
+        deeds.extend(rush(random, pipelines.len(), span_ms));
+    }
     deeds.sort_by_key(|deed| deed.at_ms);
     deeds
+}
+
+/// Several who start something in the same moment.
+fn rush(random: &mut Random, pipelines: usize, span_ms: u64) -> Vec<Deed> {
+    let at_ms = random.below(span_ms);
+    let one = |n| What::Execute { pipeline: n % pipelines, branch: "main", key: None };
+    (0..random.between(2, 4) as usize).map(|n| Deed { at_ms, what: one(n) }).collect()
 }
 
 fn retry(random: &mut Random) -> What {
