@@ -90,12 +90,18 @@ fn what_is_no_file_or_no_text_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let latin = folder.path().join("latin.yml");
     std::fs::write(&latin, b"name: caf\xe9\n").unwrap();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_penstock")).args(["validate", "--json"]).arg(&latin).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_penstock"))
+        .args(["validate", "--json"])
+        .arg(&latin)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["errors"][0]["code"], "not_utf8");
-    assert_eq!((answer["errors"][0]["line"].as_u64(), answer["errors"][0]["column"].as_u64()), (Some(1), Some(10)));
+    assert_eq!(
+        (answer["errors"][0]["line"].as_u64(), answer["errors"][0]["column"].as_u64()),
+        (Some(1), Some(10))
+    );
 }
 
 #[test]

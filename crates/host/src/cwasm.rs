@@ -3,12 +3,13 @@
 //! A file is named by the hashes of the component and of the engine's settings, and stands beside its own SHA-256:
 //! what does not have that digest is compiled again, never mapped.
 
-use std::cell::OnceCell;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
@@ -23,7 +24,7 @@ pub struct Cache {
     engine_hash: String,
     /// Compiles, where there is something to compile. Not the engine that serves: one that has compiled keeps tens
     /// of megabytes for the next time for as long as it lives, and this one goes with the cache.
-    compiler: OnceCell<Engine>,
+    compiler: OnceLock<Engine>,
     config: Config,
 }
 
@@ -52,7 +53,7 @@ impl Cache {
         let mut hasher = DigestHasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine_hash = hex(&hasher.0.finalize()[..8]);
-        Ok(Self { folder, engine_hash, compiler: OnceCell::new(), config })
+        Ok(Self { folder, engine_hash, compiler: OnceLock::new(), config })
     }
 
     /// The component at `path`, mapped from the cache or compiled into it.
@@ -72,9 +73,7 @@ impl Cache {
             path: path.to_owned(),
             reason: format!("{e:#}"),
         };
-        let code = self.compile(&bytes).map_err(failed)?;
-        let kept = keep(&file, &code);
-        drop(code);
+        let kept = self.compile_into(&file, &bytes).map_err(failed)?;
         if let Err(e) = &kept {
             tracing::warn!(component = id, "the compiled component can't be kept for the next start: {e}");
         }
@@ -86,13 +85,21 @@ impl Cache {
         Ok(Loaded { component, file, is_mapped: false })
     }
 
-    fn compile(&self, bytes: &[u8]) -> wasmtime::Result<Vec<u8>> {
-        if self.compiler.get().is_none() {
-            // It is new: nobody else has set it meanwhile.
-            _ = self.compiler.set(Engine::new(&self.config)?);
-        }
-        let compiler = self.compiler.get().ok_or_else(|| wasmtime::Error::msg("there is no compiler"))?;
-        compiler.precompile_component(bytes)
+    /// On a thread of its own, and so in a part of the heap of its own: what is loaded from now on would lie between what
+    /// the compiler leaves free, and keep three times its size.
+    fn compile_into(&self, file: &Path, bytes: &[u8]) -> wasmtime::Result<io::Result<()>> {
+        let compile = || {
+            let compiler = match self.compiler.get() {
+                Some(compiler) => compiler,
+                None => {
+                    let compiler = Engine::new(&self.config)?;
+                    self.compiler.get_or_init(|| compiler)
+                }
+            };
+            Ok(keep(file, &compiler.precompile_component(bytes)?))
+        };
+        thread::scope(|scope| scope.spawn(compile).join())
+            .unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler panicked")))
     }
 
     /// Removes everything that this start did not use.

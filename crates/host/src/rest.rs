@@ -7,9 +7,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::app::App;
 use crate::server::until_set;
@@ -17,15 +17,20 @@ use crate::server::until_set;
 /// Without a request from the outside for this long, a host rests. Long against the pauses of a client that works.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Gives back as long as the host is quiet, until `stopping`.
-pub(crate) async fn run(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+/// Gives back as long as the host is quiet, until `stopping`: after each tick, so that what the tick needed is out until
+/// the next, and where there are none, now and then.
+pub(crate) async fn run(app: Arc<App>, ticked: Arc<Notify>, mut stopping: watch::Receiver<bool>) {
+    let (mut served, mut since) = (0, Instant::now());
     loop {
-        let before = app.served.load(Ordering::Relaxed);
         tokio::select! {
             () = until_set(&mut stopping) => return,
+            () = ticked.notified() => {}
             () = tokio::time::sleep(QUIET) => {}
         }
-        if app.served.load(Ordering::Relaxed) == before {
+        let now = app.served.load(Ordering::Relaxed);
+        if now != served {
+            (served, since) = (now, Instant::now());
+        } else if since.elapsed() >= QUIET {
             let app = app.clone();
             // It walks page tables, for a millisecond or so.
             _ = tokio::task::spawn_blocking(move || give_back(&app)).await;
@@ -45,6 +50,23 @@ fn give_back(app: &App) {
     }
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     program::forget();
+}
+
+/// What is freed at the end of a part of the heap is given back at once, beyond this. By itself the allocator raises its
+/// bound with each large piece, to tens of megabytes, and [`trim_heap`] does not reach those ends.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const HEAP_END_BYTES: libc::c_int = 1 << 20;
+
+/// To be called before anything large is allocated.
+pub fn bound_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    for bound in [libc::M_TRIM_THRESHOLD, libc::M_MMAP_THRESHOLD] {
+        #[expect(unsafe_code, reason = "the C library has no safe form of it")]
+        // SAFETY: it takes two numbers, and may be called at any time from any thread.
+        unsafe {
+            libc::mallopt(bound, HEAP_END_BYTES);
+        }
+    }
 }
 
 /// The allocator would keep what was freed for as long as the host runs.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 use wasmtime_wasi_http::handler::ProxyPre;
@@ -71,6 +71,7 @@ pub fn start(options: Options) -> impl Future<Output = Result<Running, HostError
 }
 
 async fn start_all(options: Options) -> Result<Running, HostError> {
+    rest::bound_heap();
     let listen = options.listen;
     let wanted_tick = options.tick.clone();
     let (stopping, stopped) = watch::channel(false);
@@ -91,8 +92,9 @@ async fn start_all(options: Options) -> Result<Running, HostError> {
     let addr = listener.local_addr().map_err(unheard)?;
     let server = Task(tokio::spawn(server::run(listener, app.clone(), stopped.clone(), grace_given)));
     tracing::info!(application = app.name, %addr, "serving");
-    let rest = Task(tokio::spawn(rest::run(app.clone(), stopped.clone())));
-    let tick = wanted_tick.map(|tick| Task(tokio::spawn(tick::run(app.clone(), tick, stopped))));
+    let ticked = Arc::new(Notify::new());
+    let rest = Task(tokio::spawn(rest::run(app.clone(), ticked.clone(), stopped.clone())));
+    let tick = wanted_tick.map(|tick| Task(tokio::spawn(tick::run(app.clone(), tick, ticked, stopped))));
     Ok(Running { addr, app, stopping, grace, server, tick, rest, gone })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http_body_util::{BodyExt, Limited};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
@@ -36,8 +36,8 @@ impl std::fmt::Debug for Tick {
 /// The answer has no data; what is longer is not read.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
-/// Ticks until `stopping`. A call that runs then is left to end.
-pub(crate) async fn run(app: Arc<App>, tick: Tick, mut stopping: watch::Receiver<bool>) {
+/// Ticks until `stopping`. A call that runs then is left to end. `ticked` hears of the end of each.
+pub(crate) async fn run(app: Arc<App>, tick: Tick, ticked: Arc<Notify>, mut stopping: watch::Receiver<bool>) {
     let mut clock = tokio::time::interval(tick.every.max(Duration::from_millis(1)));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut state = Ok(());
@@ -47,6 +47,7 @@ pub(crate) async fn run(app: Arc<App>, tick: Tick, mut stopping: watch::Receiver
             _ = clock.tick() => {}
         }
         let now = call(&app, &tick).await;
+        ticked.notify_one();
         if now != state {
             match &now {
                 Err(failure) => tracing::error!(component = tick.component, "the tick fails: {failure}"),
