@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use penstock_domain::{Timestamp, TriggerEvent};
+use crate::told::push_to_main;
+use penstock_domain::Timestamp;
 use penstock_pipeline::{
     Facts, Parsed, Plan, RunContext, Severity, StepFacts, fill_late, fill_parameters, fill_version,
     may_start, may_step_run, next_run, parse, parse_action, parse_jobs, plan, plan_jobs,
@@ -352,21 +353,5 @@ fn no_row_of_words_makes_an_expression_panic() {
 }
 
 fn context() -> RunContext {
-    RunContext {
-        branch: "main".to_owned(),
-        base_branch: String::new(),
-        pull_request: 0,
-        tag: None,
-        event: TriggerEvent::Push,
-        commit_sha: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
-        commit_message: "Fix it".to_owned(),
-        author: "Ada".to_owned(),
-        repository_url: "https://example.org/web.git".to_owned(),
-        pipeline_name: "web".to_owned(),
-        number: 7,
-        variables: [("GIVEN".to_owned(), "yes".to_owned())].into(),
-        inputs: Default::default(),
-        changed_paths: None,
-        event_name: None,
-    }
+    RunContext { variables: [("GIVEN".to_owned(), "yes".to_owned())].into(), ..push_to_main() }
 }
