@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use crate::cargo::{cargo, run};
+use crate::compiler::Compiler;
 use crate::failure::{Failure, Outcome};
 use crate::set_up;
 use crate::workspace::{WASM_TARGET, Workspace};
@@ -17,19 +18,19 @@ const BENCH: &str = "penstock-bench";
 
 pub fn everything(workspace: &Workspace) -> Outcome {
     set_up::prepare(workspace)?;
-    components(workspace)?;
+    components(workspace, &Compiler::default())?;
     programs(workspace)
 }
 
 /// `target/wasm32-wasip2/release/*.wasm`, all of them by one cargo.
-pub fn components(workspace: &Workspace) -> Outcome {
+pub fn components(workspace: &Workspace, compiler: &Compiler) -> Outcome {
     let names = workspace.components()?;
     if names.is_empty() {
         return Err(Failure::new("there is no package in `components/`: this checkout is not complete"));
     }
     let packages = names.iter().flat_map(|name| ["-p", name]);
     let arguments = ["build", "--release", "--target", WASM_TARGET];
-    run("components (Wasm)", cargo(workspace, arguments.into_iter().chain(packages)))
+    run("components (Wasm)", compiler.cargo(workspace, arguments.into_iter().chain(packages)))
 }
 
 fn programs(workspace: &Workspace) -> Outcome {

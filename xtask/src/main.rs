@@ -6,6 +6,7 @@
 mod bench;
 mod build;
 mod cargo;
+mod compiler;
 mod failure;
 mod progress;
 mod set_up;

@@ -2,19 +2,19 @@
 //!
 //! A step that fails does not hide what the later ones would find; only what can't run without it is left out.
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::num::NonZero;
 use std::process::Command;
 use std::time::Instant;
 
 use crate::build;
 use crate::cargo::{cargo, piped, run};
+use crate::compiler::Compiler;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{duration, watch};
 use crate::set_up;
 use crate::tally::{Reader, Tally};
 use crate::test_inputs::{self, TestInputs};
-use crate::workspace::{WASM_TARGET, Workspace};
+use crate::workspace::Workspace;
 
 pub fn everything(workspace: &Workspace) -> Outcome {
     let started = Instant::now();
@@ -31,16 +31,10 @@ pub fn everything(workspace: &Workspace) -> Outcome {
         }
     };
     step(run("format", cargo(workspace, ["fmt", "--all", "--check"])));
-    let built = step(build::components(workspace));
-    let linted = Compiler::linting(workspace)?;
-    let compiler = if step(compile("tests, programs, lint", workspace, &linted)) {
-        Some(linted)
-    } else {
-        // What a lint refuses may still be right.
-        let plain = Compiler::default();
-        step(compile("tests, programs", workspace, &plain)).then_some(plain)
-    };
-    step(lint_components(workspace));
+    let (linting, plain) = (Compiler::linting(workspace)?, Compiler::default());
+    // What a lint refuses may still be right.
+    let built = step(build::components(workspace, &linting)) || step(build::components(workspace, &plain));
+    let compiler = [linting, plain].into_iter().find(|compiler| step(programs(workspace, compiler)));
     let mut tally = Tally::default();
     if let Some(compiler) = compiler.filter(|_| built) {
         step(tests(workspace, &inputs, &compiler, &mut tally));
@@ -57,6 +51,10 @@ pub fn everything(workspace: &Workspace) -> Outcome {
     }
 }
 
+/// How many tests of a program run at once, as the test harness reads it.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+/// What takes long waits for processes, timers and disks.
+const TESTS_PER_CORE: usize = 2;
 /// Where the simulator's fresh seeds begin.
 const SEEDS_FROM: &str = "PENSTOCK_SIM_FROM";
 
@@ -72,39 +70,8 @@ fn seeds(workspace: &Workspace) -> Option<u64> {
     u64::from_str_radix(tree.trim().get(..12)?, 16).ok()
 }
 
-/// What compiles the workspace, as cargo is told by its environment.
-#[derive(Default)]
-struct Compiler(Vec<(&'static str, OsString)>);
-
-impl Compiler {
-    /// Clippy itself, which is the compiler with more lints. As a pass of its own it would look at everything once more,
-    /// and at every dependency.
-    fn linting(workspace: &Workspace) -> Outcome<Self> {
-        let told = Command::new("rustc").args(["--print", "sysroot"]).current_dir(&workspace.root).output();
-        let told = told.map_err(Failure::because("can't start rustc"))?;
-        let clippy = Path::new(String::from_utf8_lossy(&told.stdout).trim()).join("bin/clippy-driver");
-        // Between arguments stands what cargo-clippy puts there.
-        let arguments = ["-D", "warnings", ""].join("__CLIPPY_HACKERY__");
-        Ok(Self(vec![("RUSTC_WORKSPACE_WRAPPER", clippy.into()), ("CLIPPY_ARGS", arguments.into())]))
-    }
-
-    fn cargo<'a>(&self, workspace: &Workspace, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = cargo(workspace, arguments);
-        command.envs(self.0.iter().map(|(name, value)| (name, value)));
-        command
-    }
-}
-
-fn compile(phase: &str, workspace: &Workspace, compiler: &Compiler) -> Outcome {
-    run(phase, compiler.cargo(workspace, ["test", "--workspace", "--no-run"]))
-}
-
-/// The components once more for the target that they are made for: parts of them exist only there.
-fn lint_components(workspace: &Workspace) -> Outcome {
-    let names = workspace.components()?;
-    let packages = names.iter().flat_map(|name| ["-p", name]);
-    let arguments = ["clippy", "--target", WASM_TARGET].into_iter().chain(packages);
-    run("lint (Wasm)", cargo(workspace, arguments.chain(["--", "-D", "warnings"])))
+fn programs(workspace: &Workspace, compiler: &Compiler) -> Outcome {
+    run("tests, programs", compiler.cargo(workspace, ["test", "--workspace", "--no-run"]))
 }
 
 fn tests(workspace: &Workspace, inputs: &TestInputs, compiler: &Compiler, tally: &mut Tally) -> Outcome {
@@ -112,6 +79,10 @@ fn tests(workspace: &Workspace, inputs: &TestInputs, compiler: &Compiler, tally:
         compiler.cargo(workspace, ["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
     command.envs(inputs.0.iter().map(|(name, path)| (name, path)));
     command.envs(seeds(workspace).map(|base| (SEEDS_FROM, base.to_string())));
+    if std::env::var_os(TEST_THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        command.env(TEST_THREADS, (TESTS_PER_CORE * cores).to_string());
+    }
     let (mut child, lines) = piped(command)?;
     let started = Instant::now();
     let reader = std::cell::RefCell::new(Reader::default());
