@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
 use crate::interfaces;
 use crate::limits::Limits;
@@ -74,13 +77,40 @@ fn start_clock(engine: &Engine) {
     }
 }
 
-/// Everything that the host serves to components.
+/// Everything that the host serves to components. Sockets are not among it: what a component may reach is said in
+/// requests (`allowed_outbound_hosts`), and one that imports sockets is refused at the start.
 pub fn linker(engine: &Engine) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasi_p2(&mut linker)?;
+    wasi_p3(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     interfaces::add_to_linker(&mut linker)?;
     Ok(linker)
+}
+
+/// What the standard library asks for on wasm32-wasip2.
+fn wasi_p2(linker: &mut Linker<State>) -> Result<()> {
+    use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
+
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    cli::environment::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, State::cli)?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
+    filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(linker, State::random)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, State::random)
+}
+
+fn wasi_p3(linker: &mut Linker<State>) -> Result<()> {
+    use wasmtime_wasi::p3::{cli, clocks, filesystem, random};
+
+    cli::add_to_linker(linker)?;
+    clocks::add_to_linker(linker)?;
+    filesystem::add_to_linker(linker)?;
+    random::add_to_linker(linker)
 }

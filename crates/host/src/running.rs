@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -60,7 +61,11 @@ impl Running {
 
     /// Accepts nothing more, ends event streams, waits for running requests and for what goes on after their
     /// answers. What has not ended within `grace` is cut off. What ended in time has closed its files.
-    pub async fn stop(mut self, grace: Duration) {
+    pub fn stop(self, grace: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(self.end(grace))
+    }
+
+    async fn end(mut self, grace: Duration) {
         let by = Instant::now() + grace;
         self.grace.send_replace(grace);
         self.stopping.send_replace(true);

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use wasmtime::component::Linker;
@@ -66,8 +67,8 @@ fn key_value_path(data_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`HostError`]: a manifest, component or folder that can't be used, an address that is taken.
-pub fn start(options: Options) -> impl Future<Output = Result<Running, HostError>> + Send {
-    start_all(options)
+pub fn start(options: Options) -> BoxFuture<'static, Result<Running, HostError>> {
+    Box::pin(start_all(options))
 }
 
 async fn start_all(options: Options) -> Result<Running, HostError> {
@@ -173,11 +174,9 @@ impl Builder {
     fn link(&self, id: &str, code: &wasmtime::component::Component) -> Result<ProxyPre<State>, HostError> {
         let failed = |reason: String| HostError::Link { component: id.to_owned(), reason };
         let pre = self.linker.instantiate_pre(code).map_err(|e| failed(format!("{e:#}")))?;
-        if let Ok(service) = wasmtime_wasi_http::p3::bindings::ServicePre::new(pre.clone()) {
-            return Ok(ProxyPre::P3(service));
-        }
-        wasmtime_wasi_http::p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2).map_err(|_| {
-            failed("it exports no wasi:http handler; mark its entry with #[http_service]".to_owned())
+        wasmtime_wasi_http::p3::bindings::ServicePre::new(pre).map(ProxyPre::P3).map_err(|_| {
+            let next = "build it with spin-sdk 7, and mark its entry with #[http_service]";
+            failed(format!("it exports no wasi:http/handler of version 0.3; {next}"))
         })
     }
 

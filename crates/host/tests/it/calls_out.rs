@@ -94,8 +94,6 @@ async fn every_other_host_is_denied() {
         assert!(answer["error"].as_str().unwrap().contains("HttpRequestDenied"), "{url}: {answer}");
     }
     assert_eq!(upstream.connections.load(Ordering::Relaxed), 0);
-    let sockets = app.get(&format!("/connect?{}", upstream.addr)).await.json();
-    assert!(sockets["Err"].is_string(), "{sockets}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

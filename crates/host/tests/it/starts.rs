@@ -25,6 +25,31 @@ async fn what_is_missing_is_named_with_what_to_do() {
     drop(taken);
 }
 
+/// A component that asks for one function of this interface, in its binary form.
+fn importing(interface: &str) -> Vec<u8> {
+    let name = |name: &str| [&[0, name.len() as u8], name.as_bytes()].concat();
+    // A type: an instance with a type of a function in it, and a function of that type.
+    let instance = [&[0x42, 2, 1, 0x40, 0, 1, 0, 4], name("ask").as_slice(), &[1, 0]].concat();
+    let types = [&[1], instance.as_slice()].concat();
+    let imports = [&[1], name(interface).as_slice(), &[5, 0]].concat();
+    let section = |id: u8, content: Vec<u8>| [&[id, content.len() as u8], content.as_slice()].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(7, types), section(10, imports)].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_asks_for_what_is_not_served_or_answers_nothing_is_refused() {
+    let nothing = b"\0asm\x0d\0\x01\0".to_vec();
+    for (component, want) in [
+        (importing("wasi:sockets/tcp@0.2.6"), "wasi:sockets/tcp@0.2.6"),
+        (nothing, "build it with spin-sdk 7"),
+    ] {
+        let setup = Setup::new("[component.x]\nsource = 'x.wasm'");
+        setup.folder.write("x.wasm", component);
+        let error = setup.try_start().await.err().expect(want).to_string();
+        assert!(error.contains("component `x`") && error.contains(want), "{error}");
+    }
+}
+
 fn compiled(setup: &Setup) -> Vec<PathBuf> {
     let folder = std::fs::read_dir(setup.data_dir().join("cwasm")).unwrap();
     let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();

@@ -48,9 +48,6 @@ async fn handle(request: Request) -> Answer {
         "/environment" => json(json!(std::env::vars().collect::<Vec<_>>())),
         "/file" => json(json!(std::fs::read_to_string(&query).map_err(|e| e.kind().to_string()))),
         "/write" => json(json!(std::fs::write(&query, "x").map_err(|e| e.kind().to_string()))),
-        "/connect" => {
-            json(json!(std::net::TcpStream::connect(&query).map(drop).map_err(|e| e.kind().to_string())))
-        }
         "/out" => out(&query, request).await,
         "/sse" => sse(&query),
         "/busy" => loop {
