@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn attempts_are_known_again_after_a_restart_and_after_a_torn_line() {
         let path = std::env::temp_dir().join(format!("penstock-ledger-{:x}", crate::backoff::random_u64()));
-        let (one, two) = (JobId(uuid::Uuid::new_v4()), JobId(uuid::Uuid::new_v4()));
+        let (one, two) = (JobId(uuid::Uuid::from_u128(1)), JobId(uuid::Uuid::from_u128(2)));
         let mut ledger = Ledger::open(path.clone(), []).unwrap();
         ledger.add(one, 2).unwrap();
         ledger.add(two, 1).unwrap();
@@ -134,7 +134,7 @@ mod tests {
         let known = |ledger: &Ledger| [1, 2, 3].map(|attempt| ledger.knows(one, attempt));
         assert_eq!(known(&ledger), [Known::Stale, Known::Same, Known::No]);
         assert_eq!(ledger.knows(two, 1), Known::Same);
-        assert_eq!(ledger.knows(JobId(uuid::Uuid::new_v4()), 1), Known::No);
+        assert_eq!(ledger.knows(JobId(uuid::Uuid::from_u128(3)), 1), Known::No);
         ledger.add(one, 3).unwrap();
         assert_eq!(
             known(&Ledger::open(path.clone(), []).unwrap()),

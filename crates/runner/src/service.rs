@@ -1,5 +1,6 @@
 //! A runner's life: set up, register, serve, drain.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,17 +27,28 @@ const MAX_SLOTS: u32 = 4_096;
 /// How long the results of jobs that were ended by a stop may take to be told.
 const LAST_CALLS: Duration = Duration::from_secs(30);
 
+/// Compiled here once, and not into every program that waits for it.
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// Registers, trying until the control plane answers, and serves until `stop`. Then takes nothing more, lets running
 /// jobs go on for the grace, ends them, tells their results, and returns.
 ///
 /// # Errors
 /// [`RunnerError`], where the runner can't be set up or the control plane will not have it.
-pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(), RunnerError> {
+pub fn run(
+    options: Options,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Boxed<Result<(), RunnerError>> {
+    let stop: Boxed<()> = Box::pin(stop);
+    Box::pin(serve(options, stop))
+}
+
+async fn serve(options: Options, mut stop: Boxed<()>) -> Result<(), RunnerError> {
     check(&options)?;
     // First of all, so that a parent that ends while the runner starts is noticed.
     let parent = Parent::now(options.stop_when_orphaned);
     let orphaned = parent.gone();
-    tokio::pin!(stop, orphaned);
+    tokio::pin!(orphaned);
     let (instance, ledger) = Instance::take(&options.work_dir)?;
     let Runner { intake, registrar, control, listener } =
         Runner::set_up(&options, &instance, ledger, parent).await?;
@@ -75,7 +87,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     tokio::select! {
         // Cancels and dying wishes are heard to the end.
         () = &mut serving => {}
-        () = drain(&intake, grace, stop) => {}
+        () = drain(&intake, grace, &mut stop) => {}
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use penstock_api::signature;
 use penstock_domain::Timestamp;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::plane::{Plane, RUNNER_TOKEN};
 
@@ -21,24 +22,15 @@ const BOUND: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A folder that goes with the test.
-pub struct Scratch(pub PathBuf);
+pub struct Scratch(pub TempDir);
 
 impl Scratch {
     pub fn new() -> Self {
-        let path =
-            std::env::temp_dir().join(format!("penstock-runner-test-{}", uuid::Uuid::new_v4().simple()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(tempfile::Builder::new().prefix("penstock-runner-test-").tempdir().unwrap())
     }
 
     pub fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        self.0.path().join(name)
     }
 }
 

@@ -33,10 +33,10 @@ impl Repository {
     fn new(scratch: &Scratch, format: &str) -> Self {
         let (bare, clone) = (scratch.join("origin.git"), scratch.join("clone"));
         git(
-            &scratch.0,
+            scratch.0.path(),
             &["init", "-q", "--bare", "-b", "main", &format!("--object-format={format}"), "origin.git"],
         );
-        git(&scratch.0, &["clone", "-q", "origin.git", "clone"]);
+        git(scratch.0.path(), &["clone", "-q", "origin.git", "clone"]);
         Self { bare, clone }
     }
 
@@ -196,7 +196,10 @@ async fn a_repository_that_is_not_there_or_not_allowed_is_said_with_what_to_do()
     let sha = repository.commit("text", "main");
     let bait = scratch.join("bait");
     for (url, words) in [
-        (format!("file://{}/nowhere.git", scratch.0.display()), "look at the pipeline's repository_url"),
+        (
+            format!("file://{}/nowhere.git", scratch.0.path().display()),
+            "look at the pipeline's repository_url",
+        ),
         (format!("ext::touch {}", bait.display()), "it has to be"),
         (format!("--upload-pack=touch {}", bait.display()), "it has to be"),
         ("http://127.0.0.1:1/a.git".to_owned(), "reaches the repository's host"),

@@ -1,6 +1,7 @@
 //! Jobs as tests want them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use penstock_api::runner::{ExecutionInfo, JobAttempt, JobEnvironment, JobRequest, Lease, StepRequest};
 use penstock_domain::{ExecutionId, JobId, PipelineId, StepId, Timestamp, TriggerEvent};
@@ -10,19 +11,25 @@ use crate::plane::Plane;
 
 pub const LEASE_TOKEN: &str = "lease-token";
 
+/// An id that no other job of any test has.
+fn fresh() -> Uuid {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    Uuid::from_u64_pair(u64::from(std::process::id()), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A job with these commands, one step each, and no checkout.
 pub fn job(plane: &Plane, commands: &[&str]) -> JobRequest {
     JobRequest {
         job: JobAttempt {
-            id: JobId(Uuid::new_v4()),
+            id: JobId(fresh()),
             name: "unit".into(),
             attempt: 1,
             lease: Lease { token: LEASE_TOKEN.into(), expires_at: Timestamp::from_millis(4_000_000_000_000) },
         },
         execution: ExecutionInfo {
-            id: ExecutionId(Uuid::new_v4()),
+            id: ExecutionId(fresh()),
             number: 7,
-            pipeline_id: PipelineId(Uuid::new_v4()),
+            pipeline_id: PipelineId(fresh()),
             pipeline_name: "web".into(),
             stage: "build".into(),
             event: TriggerEvent::Push,
@@ -46,7 +53,7 @@ pub fn job(plane: &Plane, commands: &[&str]) -> JobRequest {
 
 fn step(index: usize, run: &str) -> StepRequest {
     StepRequest {
-        id: StepId(Uuid::new_v4()),
+        id: StepId(fresh()),
         name: format!("step {index}"),
         key: None,
         run: run.to_owned(),
