@@ -49,6 +49,12 @@ pub fn open(path: &Path, durability: Durability, deadline: &Deadline) -> rusqlit
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     let deadline = deadline.clone();
+    // SQLite asks once more when all is committed, and an interruption then would say that nothing was.
+    let committing = deadline.clone();
+    connection.commit_hook(Some(move || {
+        committing.lift();
+        false
+    }))?;
     connection.progress_handler(STEPS_PER_CHECK, Some(move || deadline.is_over()))?;
     connection.authorizer(Some(authorize))?;
     Ok(connection)

@@ -138,6 +138,16 @@ impl Deadline {
         self.at_ms.store(millis(self.base.elapsed() + allowed), Ordering::Relaxed);
     }
 
+    /// For what can't be given up any more.
+    pub fn lift(&self) {
+        self.at_ms.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub fn end_now(&self) {
+        self.at_ms.store(0, Ordering::Relaxed);
+    }
+
     pub fn is_over(&self) -> bool {
         millis(self.base.elapsed()) > self.at_ms.load(Ordering::Relaxed)
     }

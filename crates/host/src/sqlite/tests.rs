@@ -209,6 +209,27 @@ async fn the_file_is_in_wal_mode_and_keeps_foreign_keys() {
 }
 
 #[test]
+fn what_is_told_to_have_taken_too_long_was_not_committed() {
+    // SQLite asks once in twenty thousand steps, and only now and then in a statement's last ones.
+    const TRIES: usize = 40_000;
+    let folder = Folder::new();
+    let deadline = Deadline::new();
+    let db = connection::open(&folder.0.join("db"), Durability::Process, &deadline).unwrap();
+    db.execute_batch("CREATE TABLE t(a)").unwrap();
+    std::thread::sleep(Duration::from_millis(2));
+    let insert = || {
+        deadline.end_now();
+        let mut statement = db.prepare_cached("INSERT INTO t VALUES (1) RETURNING a")?;
+        statement.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()
+    };
+    let told = (0..TRIES).filter(|_| insert().is_ok()).count();
+    deadline.lift();
+    let kept: i64 = db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+    assert!(told < TRIES, "none was interrupted");
+    assert_eq!(usize::try_from(kept), Ok(told));
+}
+
+#[test]
 fn a_statement_is_planned_once_whatever_is_bound() {
     let folder = Folder::new();
     let db = connection::open(&folder.0.join("db"), Durability::Full, &Deadline::new()).unwrap();
