@@ -20,6 +20,9 @@ pub async fn assign_ready<P: Platform>(scheduler: &Scheduler<P>) -> Result<Occas
     }
     let free = runners.iter().map(|r| r.free).sum::<u32>().min(BATCH);
     let ready = scheduler.store.ready_jobs(&wanted, now, free).await?;
+    // Looked at again after the jobs: between the two looks another may have given away the first of them, and who counted
+    // the slots before and the jobs after would give the next one to a runner that is full.
+    let runners = scheduler.store.supply(now).await?;
     let assignments = assign(&ready, &runners);
     let mut occasion = Occasion { jobs: assignments.len() as u32 == BATCH, ..Occasion::default() };
     for assignment in assignments {

@@ -25,7 +25,7 @@ const WAKE_TIMEOUT_MS: u64 = 60_000;
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// When a push of which no answer came is sent again, to the same runner.
 const AGAIN_MS: i64 = 2_000;
-/// When a full runner is asked again, unless a slot is freed before.
+/// When a full runner is asked again.
 const FULL_MS: i64 = 1_000;
 /// A cancel is told so often; after that the runner learns it from its next call.
 const MAX_CANCELS: u32 = 3;
