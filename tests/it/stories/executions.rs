@@ -160,9 +160,9 @@ fn a_retry_runs_again_only_what_failed_unless_all_is_asked_for() {
     at.api("POST", &format!("/api/v1/executions/{second}/retry"), None).expect(409);
     at.ended(&retry(&second, "all"));
     assert_eq!(lines(), ["app", "bad", "good", "ship"]);
+    at.at_rest();
     let told: Vec<_> =
         at.forge.statuses(&project.full_name, &project.head()).iter().map(|one| one.state.clone()).collect();
-    at.at_rest();
     assert_eq!(told, ["pending", "failure", "pending", "success", "pending", "success"]);
 }
 
