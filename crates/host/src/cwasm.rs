@@ -102,15 +102,25 @@ impl Cache {
             .unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler panicked")))
     }
 
-    /// Removes everything that this start did not use.
+    /// Removes the compiled components that this start did not use, and nothing else.
     pub fn prune(&self, used: &[PathBuf]) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if !used.contains(&path.with_extension("cwasm")) {
+            if is_ours(&path) && !used.contains(&path.with_extension("cwasm")) {
                 _ = fs::remove_file(path);
             }
         }
     }
+}
+
+/// Whether the name is one that this cache gives.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (hashes, extension) = name.split_once('.').unwrap_or_default();
+    let is_hash =
+        |text: &str, bytes: usize| text.len() == 2 * bytes && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_kept = matches!(extension, "cwasm" | "sha256") || extension.ends_with(".partial");
+    is_kept && hashes.split_once('-').is_some_and(|(code, engine)| is_hash(code, 32) && is_hash(engine, 8))
 }
 
 /// The component in the file, where the file is whole.

@@ -123,6 +123,7 @@ impl HandlerState for Maker {
             component: self.grants.component.clone(),
             limits: self.limits.clone(),
             streams: Arc::default(),
+            stopping: self.stopping.clone(),
             _permit: permit,
         };
         Ok(Instance { store, proxy, view: State::http, expiration, state })
@@ -203,6 +204,7 @@ pub struct Worker {
     component: String,
     limits: Arc<Limits>,
     streams: Arc<AtomicUsize>,
+    stopping: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -237,7 +239,12 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
         if let Err(e) = result {
             let component = self.component.as_str();
-            tracing::error!(component, "an instance was ended, with all of its requests: {}", cause(&e));
+            if *self.stopping.borrow() && !e.is::<wasmtime::Trap>() {
+                // Said once for all of them by who cuts them off.
+                tracing::debug!(component, "an instance was ended with the host: {}", cause(&e));
+            } else {
+                tracing::error!(component, "an instance was ended, with all of its requests: {}", cause(&e));
+            }
         }
         drop(store);
     }

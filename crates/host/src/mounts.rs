@@ -22,7 +22,7 @@ pub fn prepare(
     folder: &Path,
     data_dir: &Path,
 ) -> Result<Vec<(PathBuf, String)>, String> {
-    let mut folders = vec![];
+    let mut folders: Vec<(PathBuf, PathBuf)> = vec![];
     let mut copies = !component.exclude_files.is_empty();
     for files in &component.files {
         match files {
@@ -31,7 +31,10 @@ pub fn prepare(
                 let source = folder.join(&placement.source);
                 let kind = fs::metadata(&source).map_err(|e| format!("{}: {e}", source.display()))?;
                 copies |= !kind.is_dir();
-                folders.push((source, inside(&placement.destination)?));
+                let to = inside(&placement.destination)?;
+                // As one mount, or only one of the two would be seen.
+                copies |= folders.iter().any(|(_, other)| *other == to);
+                folders.push((source, to));
             }
         }
     }
@@ -47,8 +50,13 @@ pub fn prepare(
         .mode(0o700)
         .create(&root)
         .map_err(|e| format!("{}: {e}", root.display()))?;
-    let mut copy =
-        Copy { from: folder, root: &root, exclude: globs(&component.exclude_files)?, files: 0, bytes: 0 };
+    let mut copy = Copy {
+        from: folder,
+        root: &root,
+        exclude: globs(&component.exclude_files, false)?,
+        files: 0,
+        bytes: 0,
+    };
     for (source, to) in folders {
         copy.place(&source, &to, &|_| true, 0)?;
     }
@@ -70,10 +78,11 @@ fn inside(destination: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn globs(patterns: &[String]) -> Result<GlobSet, String> {
+/// `by_folder`: whether a star stays within its folder.
+fn globs(patterns: &[String], by_folder: bool) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+        let glob = GlobBuilder::new(pattern).literal_separator(by_folder).build();
         set.add(glob.map_err(|e| format!("{pattern:?} is not a pattern: {e}"))?);
     }
     set.build().map_err(|e| e.to_string())
@@ -82,7 +91,7 @@ fn globs(patterns: &[String]) -> Result<GlobSet, String> {
 struct Copy<'a> {
     from: &'a Path,
     root: &'a Path,
-    /// Paths below `from` to leave out.
+    /// Paths below `from` to leave out of folders and patterns.
     exclude: GlobSet,
     files: usize,
     bytes: u64,
@@ -108,7 +117,7 @@ impl Copy<'_> {
                 "{pattern:?} is a folder; write `{pattern}/**/*`, or source and destination"
             ));
         }
-        let set = globs(&[pattern.to_owned()])?;
+        let set = globs(&[pattern.to_owned()], true)?;
         self.place(&source, &fixed, &|path| set.is_match(path), 0)
     }
 
@@ -136,7 +145,9 @@ impl Copy<'_> {
             }
             return Ok(());
         }
-        let excluded = source.strip_prefix(self.from).is_ok_and(|path| self.exclude.is_match(path));
+        // What is named by itself is wanted.
+        let excluded =
+            depth > 0 && source.strip_prefix(self.from).is_ok_and(|path| self.exclude.is_match(path));
         if !kind.is_file() || excluded || !fits(to) {
             return Ok(());
         }

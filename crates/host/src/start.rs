@@ -138,9 +138,9 @@ impl Builder {
     }
 
     fn build(mut self, options: &Options, stopping: watch::Receiver<bool>) -> Result<Arc<App>, HostError> {
-        let unusable = |source| HostError::DataDir { path: options.data_dir.clone(), source };
         let compiled = options.compiled_dir.clone().unwrap_or_else(|| options.data_dir.join("cwasm"));
-        let cache = Cache::open(compiled, &self.engine, self.config.clone()).map_err(unusable)?;
+        let unusable = |source| HostError::DataDir { path: compiled.clone(), source };
+        let cache = Cache::open(compiled.clone(), &self.engine, self.config.clone()).map_err(unusable)?;
         let mut used = vec![];
         let mut made = vec![];
         for component in std::mem::take(&mut self.application.components) {
@@ -152,7 +152,10 @@ impl Builder {
                 .map_err(|reason| HostError::Files { component: component.id.clone(), reason })?;
             made.push((self.grants(&component, mounts), component.triggered, pre, mapped));
         }
-        cache.prune(&used);
+        // What is in a shared folder may be another installation's.
+        if options.compiled_dir.is_none() {
+            cache.prune(&used);
+        }
         let routes = std::mem::take(&mut self.application.routes);
         Ok(Arc::new_cyclic(|app| App {
             name: self.application.name.clone(),

@@ -18,6 +18,8 @@ pub struct Store {
 
 /// Stores that one instance may have open, as in Spin.
 const MAX_STORES: usize = 256;
+/// What can be set can be read again.
+const MAX_VALUE_BYTES: usize = 31 << 20;
 
 /// The table; Spin's shape, so that either can read the other's file.
 pub const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (store TEXT NOT NULL, key TEXT NOT NULL, \
@@ -91,6 +93,10 @@ impl<T: 'static> wit::HostStoreWithStore<T> for HasSelf<State> {
         key: String,
         value: Vec<u8>,
     ) -> Result<Result<(), wit::Error>> {
+        if value.len() > MAX_VALUE_BYTES {
+            let why = format!("a value has at most {MAX_VALUE_BYTES} bytes; keep it in pieces");
+            return Ok(Err(wit::Error::Other(why)));
+        }
         const SQL: &str = "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3) \
                            ON CONFLICT (store, key) DO UPDATE SET value = excluded.value";
         let rows = run(accessor, &store, SQL, [Value::Text(key), Value::Blob(value)]).await?;

@@ -78,6 +78,10 @@ impl Application {
         }
         let manifest: schema::Manifest = toml::from_str(text).map_err(|e| Errors::Shape(e.to_string()))?;
         let mut problems = vec![];
+        let base = manifest.application.trigger.get("http").and_then(|http| http.get("base"));
+        if base.is_some_and(|base| base.as_str() != Some("/")) {
+            problems.push("[application.trigger.http] base: put it before each `route` instead".to_owned());
+        }
         let values = variables::resolve(&manifest.variables, given, environment, &mut problems);
         let mut components: Vec<_> = manifest
             .components

@@ -34,7 +34,7 @@ pub struct Application {
     #[serde(default)]
     targets: Vec<toml::Value>,
     #[serde(default)]
-    trigger: BTreeMap<String, toml::Table>,
+    pub trigger: BTreeMap<String, toml::Table>,
     #[serde(default)]
     tool: BTreeMap<String, toml::Table>,
 }

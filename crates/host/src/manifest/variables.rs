@@ -19,6 +19,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
         "must end with a letter or a digit"
     } else if name.contains("__") {
         "may not have two underscores in a row"
+    } else if name.split('_').any(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+        "may not have a digit after an underscore"
     } else {
         return Ok(());
     };
@@ -38,8 +40,8 @@ pub fn resolve(
             problems.push(format!("[variables]: {problem}"));
             continue;
         }
-        if !variable.required && variable.default.is_none() {
-            problems.push(format!("[variables] {name}: give it a `default`, or `required = true`"));
+        if variable.required == variable.default.is_some() {
+            problems.push(format!("[variables] {name}: give it either a `default` or `required = true`"));
             continue;
         }
         let key = format!("{ENVIRONMENT_PREFIX}{}", name.to_ascii_uppercase());
@@ -86,17 +88,17 @@ mod tests {
             problems,
             [
                 "[variables] api_key is required and has no value; set SPIN_VARIABLE_API_KEY",
-                "[variables] odd: give it a `default`, or `required = true`"
+                "[variables] odd: give it either a `default` or `required = true`"
             ]
         );
     }
 
     #[test]
     fn names_follow_the_rules_of_spin() {
-        for good in ["a", "a1", "a_b", "a_1"] {
+        for good in ["a", "a1", "a_b", "a_b1"] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
-        for bad in ["", "A", "1a", "_a", "a_", "a__b", "a-b", "ä"] {
+        for bad in ["", "A", "1a", "_a", "a_", "a__b", "a_1", "a-b", "ä"] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
     }

@@ -1,5 +1,7 @@
 //! How a connection is opened: the pragmas, and what guests may not do.
 
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +21,9 @@ const MAX_VALUE_BYTES: i32 = 64 << 20;
 /// Statements kept prepared.
 const CACHED_STATEMENTS: usize = 128;
 
+const PRIVATE: u32 = 0o600;
+const OTHERS: u32 = 0o007;
+
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -26,6 +31,16 @@ pub enum Durability {
     Full,
     /// The end of the process; a power cut may lose the latest commits, never the file.
     Process,
+}
+
+/// Makes the file where it is not there, for this user alone; SQLite gives those beside it the same mode. One that is
+/// there is closed to others, and to a group only by its owner. What stands in the way is told by whoever opens it.
+pub fn make_private(path: &Path) {
+    let Ok(file) = OpenOptions::new().append(true).create(true).mode(PRIVATE).open(path) else { return };
+    let Ok(mode) = file.metadata().map(|found| found.permissions().mode()) else { return };
+    if mode & OTHERS != 0 {
+        _ = file.set_permissions(Permissions::from_mode(mode & !OTHERS));
+    }
 }
 
 pub fn open(path: &Path, durability: Durability, deadline: &Deadline) -> rusqlite::Result<Connection> {

@@ -54,7 +54,7 @@ pub enum SqlError {
     NotUtf8(String),
     #[error("database is locked: another transaction has been writing for {} s", BUSY_TIMEOUT.as_secs())]
     Locked,
-    #[error("all connections to the database have been in use for {} s; end transactions earlier", BUSY_TIMEOUT.as_secs())]
+    #[error("database is locked: all connections to it have been in use for {} s; end transactions earlier", BUSY_TIMEOUT.as_secs())]
     Busy,
     #[error("an earlier statement of this connection was given up while it ran; open another connection")]
     GivenUp,
@@ -119,6 +119,7 @@ impl Database {
         connections: usize,
         alive: Alive,
     ) -> Result<Self, SqlError> {
+        connection::make_private(path);
         let gate = Arc::new(Semaphore::new(1));
         Ok(Self {
             path: path.to_owned(),

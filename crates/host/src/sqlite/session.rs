@@ -209,9 +209,11 @@ impl Pinned {
             return (self, Err(SqlError::GivenUp), 0, None);
         };
         let before = pooled.connection.last_insert_rowid();
-        let result = run(&pooled.connection, &pooled.deadline, self.database.limits, sql, parameters);
+        let kind = Kind::of(sql);
+        let limits = self.database.limits.of(kind);
+        let result = run(&pooled.connection, &pooled.deadline, limits, sql, parameters);
         let (changes, after) = (pooled.connection.changes(), pooled.connection.last_insert_rowid());
-        let inserted = Kind::of(sql) == Kind::Insert && changes > 0;
+        let inserted = kind == Kind::Insert && changes > 0;
         if pooled.connection.is_autocommit() {
             self.gate = None;
         }

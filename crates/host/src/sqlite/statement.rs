@@ -157,6 +157,8 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+const SCHEMA_FACTOR: u32 = 6;
+
 /// What a statement may take.
 #[derive(Debug, Clone, Copy)]
 pub struct StatementLimits {
@@ -165,6 +167,12 @@ pub struct StatementLimits {
 }
 
 impl StatementLimits {
+    /// A change of the schema may have to look at all of a large table; an upgrade that is given up each time is none.
+    pub fn of(self, kind: Kind) -> Self {
+        let factor = if kind == Kind::Schema { SCHEMA_FACTOR } else { 1 };
+        Self { time: self.time * factor, ..self }
+    }
+
     /// For a statement that keeps an async thread meanwhile.
     pub fn at_once(self) -> Self {
         Self { time: self.time.min(AT_ONCE), ..self }
