@@ -62,6 +62,10 @@ pub fn become_guardian_if_asked() {
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
     log::start()?;
     token::keep_process_private();
+    if arguments.stop_when_orphaned {
+        // Ctrl-C is for the parent, which tells us; and what steps ask at a terminal would be asked at the parent's.
+        let _ = rustix::process::setsid();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("can't start the threads of the runner")?.block_on(work(arguments))
 }

@@ -35,8 +35,6 @@ const MAX_JOB: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the output of what was just killed is still read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 const MIB: u64 = 1 << 20;
-/// Beyond this age process ids may have come round, and all processes are looked at.
-const IDS_IN_ORDER: Duration = Duration::from_secs(60);
 
 /// What all attempts of a runner share.
 pub struct Machine {
@@ -425,7 +423,7 @@ impl Work<'_> {
 
     fn memory_limit(&self) -> Option<MemoryLimit> {
         let mib = job_memory(&self.attempt.request)?;
-        let first = self.first_process.filter(|_| self.started.elapsed() < IDS_IN_ORDER);
+        let first = self.first_process.filter(|_| self.started.elapsed() < procfs::IDS_IN_ORDER);
         Some(MemoryLimit { bytes: mib.saturating_mul(MIB), marker: self.marker.clone(), first })
     }
 
@@ -473,7 +471,7 @@ impl Work<'_> {
         }
         if let Some(first) = self.first_process {
             let wrapped = procfs::newest_pid().is_none_or(|newest| newest < first.as_raw_nonzero().get());
-            let in_order = !wrapped && self.started.elapsed() < IDS_IN_ORDER;
+            let in_order = !wrapped && self.started.elapsed() < procfs::IDS_IN_ORDER;
             procfs::kill_marked(&self.marker, in_order.then_some(first));
         }
         for mut output in self.outputs.drain(..) {

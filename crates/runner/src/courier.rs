@@ -20,6 +20,8 @@ use crate::stop::{Stop, StopCause};
 const MAX_UNDELIVERED: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// From when a job is taken to when that is told.
+const FIRST_BEAT: Duration = Duration::from_secs(1);
 /// However long a server asks to be left alone, a lease must not run out meanwhile.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// What is in conflict with what the control plane has may be a moment's race; after so many more tries it is none.
@@ -132,6 +134,8 @@ impl Courier {
             let least = match after {
                 After::Taken => return Ok(Delivered::Taken),
                 After::Refused(why) => return Ok(Delivered::Refused(why)),
+                // Of a cancelled job nothing is taken any more, but it is to end in its own time.
+                After::Lost if what == EVENTS && self.is_cancelled().await => return Ok(Delivered::Taken),
                 After::Lost => return Err(Lost),
                 After::Conflict if conflicts == MAX_CONFLICTS => return Ok(Delivered::InConflict),
                 After::Conflict => {
@@ -151,7 +155,8 @@ impl Courier {
         let url = format!("{}/{HEARTBEAT}", self.base_url);
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         let mut held_until = self.held_at + self.lease.length;
-        let mut wait = self.lease.heartbeat;
+        // Soon: the job may have been on its way here for most of its lease.
+        let mut wait = FIRST_BEAT.min(self.lease.heartbeat);
         loop {
             sleep_until((Instant::now() + wait).min(held_until)).await;
             let asked_at = Instant::now();
@@ -181,6 +186,18 @@ impl Courier {
                 held_until = Instant::now() + self.lease.length;
             }
         }
+    }
+
+    /// Whether the attempt is still this runner's, to be ended.
+    async fn is_cancelled(&self) -> bool {
+        let url = format!("{}/{HEARTBEAT}", self.base_url);
+        let called =
+            self.control.post::<HeartbeatAnswer>(&url, &self.lease_token, JSON, "{}", CALL_TIMEOUT).await;
+        let is_cancelled = called.is_ok_and(|answer| answer.is_some_and(|answer| answer.cancel));
+        if is_cancelled {
+            self.stop.raise(StopCause::Cancelled);
+        }
+        is_cancelled
     }
 
     async fn beat(&self, url: &str) -> Beat {

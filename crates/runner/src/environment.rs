@@ -35,6 +35,8 @@ pub fn of_step(
     set("TMPDIR", folder.temporary.clone().into());
     set("LANG", "C.UTF-8".into());
     set("CI", "true".into());
+    // Nobody is there to answer.
+    set("GIT_TERMINAL_PROMPT", "0".into());
     for (name, value) in facts(job, step) {
         set(name, value.into());
     }

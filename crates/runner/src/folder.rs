@@ -1,10 +1,17 @@
 //! The folder of one attempt: made anew, and removed with all that the steps left in it.
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::io::Errno;
+
+use crate::backoff::random_u64;
 
 /// A process that is just dying may still write into what is being removed.
 const REMOVE_TRIES: u32 = 5;
@@ -101,7 +108,7 @@ pub fn probe(parent: &Path) -> io::Result<()> {
 pub fn remove_tree(root: &Path) -> io::Result<()> {
     let mut tries = 0;
     loop {
-        match fs::remove_dir_all(root) {
+        match remove_level_by_level(root) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
@@ -116,6 +123,61 @@ pub fn remove_tree(root: &Path) -> io::Result<()> {
                 }
             }
         }
+    }
+}
+
+/// Folders are brought up to the top before they are emptied, so that a tree as deep as a step can make it takes two
+/// open files and no stack: whoever goes down into it takes as many of both as it has levels.
+fn remove_level_by_level(root: &Path) -> io::Result<()> {
+    let top = open_folder(CWD, root)?;
+    let mark = random_u64();
+    let mut brought_up = 0_u64;
+    loop {
+        let mut is_empty = true;
+        for entry in entries(&top)? {
+            let (name, kind) = entry?;
+            is_empty = false;
+            if !is_folder(&top, &name, kind)? {
+                continue;
+            }
+            let folder = open_folder(&top, &name)?;
+            for entry in entries(&folder)? {
+                let (below, kind) = entry?;
+                if is_folder(&folder, &below, kind)? {
+                    brought_up += 1;
+                    renameat(&folder, &below, &top, format!("{mark:x}-{brought_up}"))?;
+                }
+            }
+            unlinkat(&top, &name, AtFlags::REMOVEDIR)?;
+        }
+        if is_empty {
+            return Ok(unlinkat(CWD, root, AtFlags::REMOVEDIR)?);
+        }
+    }
+}
+
+fn open_folder(at: impl AsFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    openat(at, name, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn entries(folder: &OwnedFd) -> io::Result<impl Iterator<Item = io::Result<(CString, FileType)>>> {
+    let found = Dir::read_from(folder)?.map(|entry| {
+        let entry = entry?;
+        Ok((entry.file_name().to_owned(), entry.file_type()))
+    });
+    Ok(found.filter(|entry| !entry.as_ref().is_ok_and(|(name, _)| matches!(name.to_bytes(), b"." | b".."))))
+}
+
+/// Anything else is removed.
+fn is_folder(at: &OwnedFd, name: &CStr, kind: FileType) -> io::Result<bool> {
+    if kind == FileType::Directory {
+        return Ok(true);
+    }
+    match unlinkat(at, name, AtFlags::empty()) {
+        Ok(()) => Ok(false),
+        // Some file systems don't tell what an entry is before it is asked for.
+        Err(Errno::ISDIR) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -156,6 +218,21 @@ mod tests {
         assert!(!folder.root.exists() && base.join("outside/kept").exists());
         assert!(remove_tree(&folder.root).is_ok(), "removing twice is no error");
         fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn a_tree_of_any_depth_goes() {
+        const LEVELS: usize = 20_000;
+        let root = std::env::temp_dir().join(format!("penstock-folder-{:x}", random_u64()));
+        fs::create_dir(&root).unwrap();
+        let mut folder = open_folder(CWD, &root).unwrap();
+        for _ in 0..LEVELS {
+            rustix::fs::mkdirat(&folder, "d", Mode::RWXU).unwrap();
+            rustix::fs::symlinkat("..", &folder, "link").unwrap();
+            folder = open_folder(&folder, "d").unwrap();
+        }
+        remove_tree(&root).unwrap();
+        assert!(!root.exists());
     }
 
     #[test]

@@ -6,11 +6,14 @@
 
 use std::fs;
 use std::io::Read;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
 /// The environment variable that names the runner process and the attempt that a process belongs to.
 pub const MARKER: &str = "PENSTOCK_GUARD";
+/// Beyond this age process ids may have come round, and all processes are looked at.
+pub const IDS_IN_ORDER: Duration = Duration::from_secs(60);
 
 /// The most of a process' environment that is read: what the kernel allows for one is a few MiB at most.
 const MAX_ENVIRONMENT_BYTES: u64 = 8 << 20;

@@ -146,6 +146,9 @@ impl Patterns {
     }
 }
 
+/// How long the lines are that common tools break base64 into.
+const BASE64_LINES: [usize; 2] = [76, 64];
+
 /// Every way in which a secret is looked for.
 fn spellings(secret: &str) -> Vec<Vec<u8>> {
     let whole = secret.trim_matches(['\r', '\n']);
@@ -164,6 +167,9 @@ fn spellings(secret: &str) -> Vec<Vec<u8>> {
         all.extend((0..3).flat_map(|offset| base64_at(text.as_bytes(), offset)));
         // The whole of it alone, to its padding.
         all.extend([STANDARD, STANDARD_NO_PAD, URL_SAFE].map(|engine| engine.encode(text).into_bytes()));
+        // In lines, as `base64` and PEM write it.
+        let in_one = STANDARD.encode(text).into_bytes();
+        all.extend(BASE64_LINES.iter().flat_map(|length| in_one.chunks(*length)).map(<[u8]>::to_vec));
     }
     all.retain(|pattern| pattern.len() >= MIN_SECRET_BYTES);
     all

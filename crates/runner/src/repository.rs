@@ -13,7 +13,9 @@ pub fn objection(url: &str) -> Option<&'static str> {
     }
     if let Some((scheme, rest)) = url.split_once("://") {
         let known = ["file", "http", "https", "ssh"].contains(&scheme.to_ascii_lowercase().as_str());
-        return (!known || rest.is_empty() || rest.starts_with('-')).then_some(FORMS);
+        // What can't be parsed may have a password in it, which nobody would know from the rest.
+        let can_be_shown = Url::parse(url).is_ok();
+        return (!known || rest.is_empty() || rest.starts_with('-') || !can_be_shown).then_some(FORMS);
     }
     // What git's own short form is: a colon before the first slash, and not the two of a transport helper.
     let Some((host, path)) = url.split_once(':') else { return Some(FORMS) };
@@ -24,6 +26,9 @@ pub fn objection(url: &str) -> Option<&'static str> {
 
 /// The address as it may be shown: without a password, and for http without a user too, as that is often a token.
 pub fn without_credentials(url: &str) -> String {
+    if url.contains("://") && Url::parse(url).is_err() {
+        return "a repository whose address can't be read".to_owned();
+    }
     let Some(mut parsed) = with_credentials(url) else { return url.to_owned() };
     // Setting what has no host fails, and then there was nothing to hide either.
     let _ = parsed.set_password(None);
@@ -89,6 +94,7 @@ mod tests {
             "./a:b",
             "https://example.org/a\nb",
             "https://",
+            "https://user:pa/ss@example.org/a.git",
         ] {
             assert!(objection(refused).is_some(), "{refused}");
         }

@@ -71,9 +71,12 @@ pub struct MemoryLimit {
 impl MemoryLimit {
     /// Resolves with what they have once it is too much.
     async fn exceeded(&self) -> u64 {
+        let since = Instant::now();
         loop {
             sleep(LOOK).await;
-            let (marker, first) = (self.marker.clone(), self.first);
+            // Ids begin anew, and a step may take as long as that.
+            let first = self.first.filter(|_| since.elapsed() < procfs::IDS_IN_ORDER);
+            let marker = self.marker.clone();
             let used = tokio::task::spawn_blocking(move || procfs::memory(&marker, first)).await;
             match used.ok().flatten() {
                 Some(used) if used > self.bytes => return used,

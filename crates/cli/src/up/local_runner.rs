@@ -73,8 +73,6 @@ impl Start {
             .arg("--work-dir")
             .arg(&self.work_dir)
             .stdin(Stdio::null())
-            // Ctrl-C reaches every process of a terminal's group; this one waits to be told.
-            .process_group(0)
             .kill_on_drop(true);
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with(PREFIX)) {

@@ -44,9 +44,10 @@ const LOCAL_CONFIG: &str = "\
 
 /// For what talks to others: the user's own configuration has the credentials. A server that stalls is given up.
 const FAR_CONFIG: &str = "\
-[core]\n\tsshCommand = ssh -oBatchMode=yes -oConnectTimeout=20\n\
-[http]\n\tlowSpeedLimit = 1\n\tlowSpeedTime = 60\n\
-[include]\n\tpath = ~/.gitconfig\n";
+[core]\n\tsshCommand = ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15 -oServerAliveCountMax=4\n\
+[http]\n\tlowSpeedLimit = 1\n\tlowSpeedTime = 60\n";
+/// Only for who has a home: git refuses the whole file otherwise.
+const USERS_CONFIG: &str = "[include]\n\tpath = ~/.gitconfig\n";
 
 pub struct Git {
     program: Option<PathBuf>,
@@ -84,7 +85,9 @@ impl Git {
     pub fn new(folder: &Path, guardian: Arc<Guardian>) -> std::io::Result<Self> {
         let (local_config, far_config) = (folder.join("git-local.config"), folder.join("git-far.config"));
         std::fs::write(&local_config, LOCAL_CONFIG)?;
-        std::fs::write(&far_config, format!("{FAR_CONFIG}{LOCAL_CONFIG}"))?;
+        let has_home = std::env::var_os("HOME").is_some_and(|home| !home.is_empty());
+        let users = if has_home { USERS_CONFIG } else { "" };
+        std::fs::write(&far_config, format!("{FAR_CONFIG}{users}{LOCAL_CONFIG}"))?;
         let path = environment::search_path();
         let program =
             std::env::split_paths(&path).map(|folder| folder.join("git")).find(|file| file.is_file());

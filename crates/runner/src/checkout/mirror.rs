@@ -34,6 +34,7 @@ pub struct Mirror {
     current: Mutex<Option<Arc<Generation>>>,
     fetching: AsyncMutex<()>,
     fetches: AtomicU32,
+    packing: Arc<AtomicBool>,
 }
 
 /// One bare repository. The last who lets go of a condemned one removes it.
@@ -83,8 +84,14 @@ impl Mirror {
         numbers.sort_unstable();
         let newest =
             numbers.pop().map(|number| Arc::new(Generation::new(folder.join(number.to_string()), sha256)));
-        let fetching = AsyncMutex::new(());
-        Self { folder, sha256, current: Mutex::new(newest), fetching, fetches: AtomicU32::new(0) }
+        Self {
+            folder,
+            sha256,
+            current: Mutex::new(newest),
+            fetching: AsyncMutex::new(()),
+            fetches: AtomicU32::new(0),
+            packing: Arc::default(),
+        }
     }
 
     pub fn current(&self) -> Option<Arc<Generation>> {
@@ -129,6 +136,17 @@ impl Mirror {
         }
     }
 
+    /// Removes what fetches have left that were killed: up to the whole repository, each time. While nobody fetches.
+    pub fn remove_leftovers(&self, generation: &Generation) {
+        if self.packing.load(Ordering::Relaxed) {
+            return;
+        }
+        let entries = fs::read_dir(generation.path.join("objects/pack")).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"tmp_")) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+
     /// Packs tags at once, and objects now and then beside the work: git keeps readers and writers apart here by itself.
     pub(crate) async fn pack_after_fetch(&self, git: &Arc<Git>, generation: &Arc<Generation>) {
         if super::workspace::has_many_loose_tags(&generation.path) {
@@ -137,11 +155,14 @@ impl Mirror {
         }
         if (self.fetches.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(FETCHES_BEFORE_PACKING) {
             let (git, generation) = (Arc::clone(git), Arc::clone(generation));
+            let packing = Arc::clone(&self.packing);
+            packing.store(true, Ordering::Relaxed);
             tokio::spawn(async move {
                 let pack = ["-c", "gc.auto=200", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet"];
                 if let Err(failure) = git.local(&generation.path, &pack).await {
                     tracing::debug!(failure = failure.words(), "a mirror was not packed");
                 }
+                packing.store(false, Ordering::Relaxed);
             });
         }
     }
@@ -257,6 +278,9 @@ async fn trouble(git: &Git, generation: &Generation, url: &str, failure: Failure
     let far = |failure: &Failure, hint: Option<&'static str>| {
         Trouble::Final(CheckoutError::new(failure.words(), hint.unwrap_or(super::LOCAL_HINT)))
     };
+    if failure.says(super::OF_THE_DISK) {
+        return far(&failure, None);
+    }
     if failure.says(ON_THE_WAY) || generation.fresh.load(Ordering::Relaxed) {
         return far(&failure, hint(&failure));
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use mirror::{Generation, Mirrors};
 use thiserror::Error;
 
-use crate::folder::AttemptFolder;
+use crate::folder::{AttemptFolder, probe};
 use crate::outbox::Outbox;
 use crate::repository;
 
@@ -41,6 +41,9 @@ impl CheckoutError {
     }
 }
 
+/// What is said where the disk or its file system does not take what is written: a new mirror would not help.
+const OF_THE_DISK: &[&str] =
+    &["no space left", "quota exceeded", "file name too long", "unable to create file"];
 const LOCAL_HINT: &str = "look at the disk and the rights of the runner's work folder";
 
 /// Fills the workspace. Gives what it borrows from, to be kept as long as the workspace is in use.
@@ -103,6 +106,7 @@ async fn fetch_and_fill(
 ) -> Result<Arc<Generation>, Trouble> {
     let local = |error: std::io::Error| Trouble::Final(CheckoutError::new(error.to_string(), LOCAL_HINT));
     let generation = mirror.current_or_new().map_err(local)?;
+    mirror.remove_leftovers(&generation);
     let fetched = mirror::fetch(mirrors.git(), &generation, wanted).await?;
     mirror.pack_after_fetch(mirrors.git(), &generation).await;
     folder.renew_workspace().map_err(local)?;
@@ -117,6 +121,9 @@ async fn fetch_and_fill(
                 format!("the repository has no commit {}", wanted.commit_sha),
                 "it may have been forced away; run the pipeline for a commit that is on a branch or a tag",
             )))
+        }
+        Err(failure) if failure.says(OF_THE_DISK) || probe(&folder.workspace).is_err() => {
+            Err(Trouble::Final(CheckoutError::new(failure.words(), LOCAL_HINT)))
         }
         Err(failure) => Err(Trouble::Mirror(failure.words())),
     }
