@@ -31,7 +31,8 @@ pub async fn execute(
     let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
     answer_once(platform, &headers, &route, &body.clone(), |once| async {
         let request: Execute = read_json(join(parts, body), MAX_BODY_BYTES).await?;
-        let asked = StartExecution { pipeline_id, request, actor: actor.to_owned(), once };
+        let asked =
+            StartExecution { pipeline_id, request, actor: actor.to_owned(), once: once.map(|once| once.key) };
         let id = scheduler::ask(platform, "/internal/executions", &asked).await?;
         show(platform, id, StatusCode::CREATED).await
     })
@@ -67,7 +68,12 @@ pub async fn retry(
     answer_once(platform, &headers, &route, &body.clone(), |once| async {
         let Retry { only, from_stage } = read_json(join(parts, body), MAX_BODY_BYTES).await?;
         let only_failed = only == RetryScope::Failed;
-        let asked = RetryExecution { actor: actor.to_owned(), only_failed, from_stage, once };
+        let asked = RetryExecution {
+            actor: actor.to_owned(),
+            only_failed,
+            from_stage,
+            once: once.map(|once| once.key),
+        };
         let id = scheduler::ask(platform, &format!("/internal/executions/{execution}/retry"), &asked).await?;
         show(platform, id, StatusCode::CREATED).await
     })
@@ -95,7 +101,7 @@ pub async fn list(platform: &impl Platform, request: &Request, pipeline: Option<
         status: query.parse("status")?,
         branch: query.get("branch").map(str::to_owned),
         pipeline_id: pipeline.map_or_else(|| query.parse("pipeline_id"), |id| Ok(Some(id)))?,
-        commit_sha: query.get("commit_sha").map(str::to_owned),
+        commit_sha: query.get("commit_sha").map(str::to_ascii_lowercase),
     };
     let mut found = store.executions(&filter, query.parse("after")?, limit + 1).await?;
     let next = more(&mut found, limit).map(|e| e.id);

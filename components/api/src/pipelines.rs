@@ -12,7 +12,7 @@ use penstock_guest::{
     split, success,
 };
 use penstock_pipeline::{Configuration, Patterns, Severity, definition_from, parse};
-use penstock_store::{Cause, Pipeline, StoreError};
+use penstock_store::{Cause, KEY_KEPT_MS, Pipeline, StoreError};
 use serde_json::json;
 
 use crate::chains::refuse_circle;
@@ -41,14 +41,20 @@ pub async fn list(platform: &impl Platform, request: &Request) -> Answer {
 pub async fn create(platform: &impl Platform, request: Request, actor: &str) -> Answer {
     let (parts, body) = split(request).await?;
     let headers = parts.headers.clone();
-    answer_once(platform, &headers, "POST /api/v1/pipelines", &body.clone(), |_| async {
+    answer_once(platform, &headers, "POST /api/v1/pipelines", &body.clone(), |once| async move {
         let wanted: CreatePipeline = read_json(join(parts, body), MAX_BODY_BYTES).await?;
-        create_one(platform, wanted, actor).await
+        create_one(platform, wanted, actor, once.is_some_and(|once| once.again)).await
     })
     .await
 }
 
-async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &str) -> Answer {
+/// `may_be_there`: an earlier try may have made it, and ended before that was answered.
+async fn create_one(
+    platform: &impl Platform,
+    wanted: CreatePipeline,
+    actor: &str,
+    may_be_there: bool,
+) -> Answer {
     let mut errors = not_supported_yet(&wanted);
     if wanted.definition.is_some() && wanted.definition_path.is_some() {
         errors.push(wrong("/definition_path", "give either definition or definition_path"));
@@ -91,8 +97,29 @@ async fn create_one(platform: &impl Platform, wanted: CreatePipeline, actor: &st
     let store = platform.store().await?;
     refuse_circle(&store, &pipeline).await?;
     let schedules = schedules_of(platform, &pipeline, &[]);
-    store.save_pipeline(&pipeline, schedules.as_ref(), 0, &by, now).await.map_err(name_taken)?;
-    Ok(success(StatusCode::CREATED, [("pipeline", json!(pipeline.view))]))
+    let saved = store.save_pipeline(&pipeline, schedules.as_ref(), 0, &by, now).await;
+    let made = match saved {
+        Err(StoreError::Exists(_)) if may_be_there => {
+            let there = store.pipeline_by_name(&pipeline.view.pipeline_name).await?;
+            there.map(|there| there.view).filter(|there| is_of_the_same_request(there, &pipeline.view))
+        }
+        _ => None,
+    };
+    let view = match made {
+        Some(made) => made,
+        None => saved.map(|()| pipeline.view).map_err(name_taken)?,
+    };
+    Ok(success(StatusCode::CREATED, [("pipeline", json!(view))]))
+}
+
+fn is_of_the_same_request(there: &view::Pipeline, wanted: &view::Pipeline) -> bool {
+    let same = view::Pipeline {
+        id: there.id,
+        created_at: there.created_at,
+        updated_at: there.created_at,
+        ..wanted.clone()
+    };
+    *there == same && wanted.created_at.since_ms(there.created_at) < KEY_KEPT_MS
 }
 
 /// The definition that the configuration stands for, where it stands alone.
@@ -257,6 +284,12 @@ fn checked(mut view: view::Pipeline, mut errors: Vec<FieldError>) -> Result<Pipe
         if let Err(error) = patterns.push(pattern) {
             errors.push(wrong(&format!("/branch_patterns/{index}"), &error.to_string()));
         }
+    }
+    if patterns.only_exclude() {
+        errors.push(wrong(
+            "/branch_patterns",
+            "they only take out, so that nothing is left; put `**` before them",
+        ));
     }
     if let Some(path) = &view.definition_path {
         let is_inside =

@@ -17,6 +17,7 @@ const FRESH_MS: i64 = 1_000;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
     at_ms: i64,
+    is_known: bool,
     is_public: bool,
     status: RepositoryStatus,
 }
@@ -39,7 +40,7 @@ pub async fn status_of(
     if !kept.is_public {
         access::actor(platform, request.headers(), Role::Viewer).await?;
     }
-    if kept.status.pipelines.is_empty() && !kept.is_public {
+    if !kept.is_known {
         return Err(Problem::not_found("repository").into());
     }
     Ok(kept.status)
@@ -63,7 +64,7 @@ async fn look_up(
         status: worst(&found.pipelines).to_owned(),
         pipelines: found.pipelines,
     };
-    let kept = Kept { at_ms: now, is_public: found.is_public, status };
+    let kept = Kept { at_ms: now, is_known: found.is_known, is_public: found.is_public, status };
     // What nobody knows is not kept: the asker chooses the key.
     if !kept.status.pipelines.is_empty() {
         platform.set(&key, &serde_json::to_vec(&kept).unwrap_or_default()).await;

@@ -7,7 +7,8 @@ use penstock_api::release::request::WithReason;
 use penstock_api::release::{Deployment, Rollback};
 use penstock_domain::DeploymentId;
 use penstock_guest::{
-    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, ask_scheduler, more, read_json, success,
+    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, ask_scheduler, join, more,
+    read_json, split, success,
 };
 use penstock_store::DeploymentFilter;
 use serde_json::json;
@@ -50,7 +51,21 @@ pub async fn roll_back(
     id: DeploymentId,
     actor: &Actor,
 ) -> Answer {
-    let asked: WithReason = read_json(request, MAX_BODY_BYTES).await?;
+    let (parts, body) = split(request).await?;
+    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
+    answer_once(platform, &headers, &route, &body.clone(), |_| async {
+        let asked: WithReason = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+        roll_back_now(platform, &asked, id, actor).await
+    })
+    .await
+}
+
+async fn roll_back_now(
+    platform: &impl Platform,
+    asked: &WithReason,
+    id: DeploymentId,
+    actor: &Actor,
+) -> Answer {
     let wanted = RollBack { actor: actor.name.clone(), reason: reason(&asked.reason)? };
     ask_scheduler(platform, &format!("/internal/deployments/{id}/rollback"), &wanted).await?;
     let taken_back = one(platform, id).await?;

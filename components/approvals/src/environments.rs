@@ -11,7 +11,7 @@ use penstock_guest::{
     read_json, split, success, wake_scheduler,
 };
 use penstock_pipeline::limits::MAX_VERSION_BYTES;
-use penstock_store::{Cause, Connection, Promotion, Store, StoreError};
+use penstock_store::{Cause, Connection, KEY_KEPT_MS, Promotion, Store, StoreError};
 use serde_json::json;
 
 use crate::settings::{changed, check, default_approval};
@@ -39,14 +39,20 @@ pub async fn read(platform: &impl Platform, id: EnvironmentId) -> Answer {
 pub async fn create(platform: &impl Platform, request: Request, actor: &Actor) -> Answer {
     let (parts, body) = split(request).await?;
     let headers = parts.headers.clone();
-    answer_once(platform, &headers, "POST /api/v1/environments", &body.clone(), |_| async {
+    answer_once(platform, &headers, "POST /api/v1/environments", &body.clone(), |once| async move {
         let wanted: NewEnvironment = read_json(join(parts, body), MAX_BODY_BYTES).await?;
-        create_one(platform, wanted, actor).await
+        create_one(platform, wanted, actor, once.is_some_and(|once| once.again)).await
     })
     .await
 }
 
-async fn create_one(platform: &impl Platform, wanted: NewEnvironment, actor: &Actor) -> Answer {
+/// `may_be_there`: an earlier try may have made it, and ended before that was answered.
+async fn create_one(
+    platform: &impl Platform,
+    wanted: NewEnvironment,
+    actor: &Actor,
+    may_be_there: bool,
+) -> Answer {
     let now = platform.now();
     let mut random = [0; 10];
     random.copy_from_slice(&platform.random()[..10]);
@@ -59,9 +65,33 @@ async fn create_one(platform: &impl Platform, wanted: NewEnvironment, actor: &Ac
     }
     let environment = checked(empty(id, &actor.name, now), wanted.into(), now, &others)?;
     let by = Cause::new(format!("user:{}", actor.name), "create_environment");
-    store.save_environment(&environment, 0, &by, now).await.map_err(name_taken)?;
+    let saved = store.save_environment(&environment, 0, &by, now).await;
+    let made = match saved {
+        Err(StoreError::Exists(_)) if may_be_there => {
+            let there = store.environment_by_name(&environment.environment_name).await?;
+            there.filter(|there| is_of_the_same_request(there, &environment))
+        }
+        _ => None,
+    };
+    let environment = match made {
+        Some(made) => made,
+        None => saved.map(|()| environment).map_err(name_taken)?,
+    };
     wake_scheduler(platform);
     Ok(success(StatusCode::CREATED, [("environment", json!(environment))]))
+}
+
+fn is_of_the_same_request(there: &Environment, wanted: &Environment) -> bool {
+    let same = Environment {
+        id: there.id,
+        created_at: there.created_at,
+        updated_at: there.created_at,
+        held_by: there.held_by,
+        live: there.live.clone(),
+        quarantined: there.quarantined.clone(),
+        ..wanted.clone()
+    };
+    *there == same && wanted.created_at.since_ms(there.created_at) < KEY_KEPT_MS
 }
 
 /// An environment of which nothing has been said.

@@ -6,7 +6,8 @@ use penstock_api::problem::{FieldError, Problem};
 use penstock_api::quality::{GateEvaluation, GateSummary, MAX_REASON_CHARS, OverrideQualityGate};
 use penstock_domain::{ExecutionId, GateId, GateStatus};
 use penstock_guest::{
-    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Request, post_to_scheduler, read_json, success,
+    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Request, answer_once, join, post_to_scheduler,
+    read_json, split, success,
 };
 use penstock_store::{Connection, Store};
 use serde_json::json;
@@ -46,7 +47,22 @@ pub async fn override_one<C: Connection>(
     gate: GateId,
     actor: Actor,
 ) -> Answer {
-    let OverrideQualityGate { reason } = read_json(request, MAX_BODY_BYTES).await?;
+    let (parts, body) = split(request).await?;
+    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
+    answer_once(platform, &headers, &route, &body.clone(), |_| async {
+        let asked = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+        override_now(platform, store, asked, gate, actor).await
+    })
+    .await
+}
+
+async fn override_now<C: Connection>(
+    platform: &impl Platform,
+    store: &Store<C>,
+    OverrideQualityGate { reason }: OverrideQualityGate,
+    gate: GateId,
+    actor: Actor,
+) -> Answer {
     let reason = checked(&reason)?.to_owned();
     let asked = serde_json::to_vec(&OverrideGate { actor: actor.name, reason }).map_err(internal)?;
     let path = format!("/internal/gates/{gate}/override");

@@ -9,11 +9,12 @@ use penstock_api::internal::{
 use penstock_api::problem::{FieldError, Problem};
 use penstock_domain::{ExecutionId, Reason, TriggerEvent};
 use penstock_engine::{Event, Origin, Scope, StatusTarget, rerun};
+use penstock_forge::BranchHead;
 use penstock_guest::{
     Answer, Decided, Failure, MAX_BODY_BYTES, Platform, Request, commit_event, json, read_json,
 };
 use penstock_pipeline::{InputProblem, RunContext};
-use penstock_store::{Cause, Pipeline};
+use penstock_store::{Cause, KEY_KEPT_MS, Pipeline};
 use serde_json::Value;
 
 use crate::definition::{AtForge, definition};
@@ -21,8 +22,6 @@ use crate::deliveries::refuses;
 use crate::launch::{Inherited, Launch, Launched, NotOrdered, Order};
 use crate::scheduler::{DEFAULT_BRANCH, Scheduler, refused};
 
-/// How long an Idempotency-Key stands for its answer.
-const DAY_MS: i64 = 24 * 3_600_000;
 /// The name that the token of the variable `admin_token` has.
 const BOOTSTRAP: &str = "admin";
 const MAX_PARAMETERS: usize = 256;
@@ -36,11 +35,12 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
     if !pipeline.view.is_active {
         return Err(refusal("the pipeline is not active; set is_active first").into());
     }
+    let event = request.trigger_event.unwrap_or(TriggerEvent::Manual);
     let mut run = RunContext {
         branch: request.branch.clone().unwrap_or_else(|| DEFAULT_BRANCH.to_owned()),
-        tag: None,
-        event: request.trigger_event.unwrap_or(TriggerEvent::Manual),
-        commit_sha: request.commit_sha,
+        tag: request.branch.clone().filter(|_| event == TriggerEvent::Tag),
+        event,
+        commit_sha: request.commit_sha.map(|sha| sha.to_ascii_lowercase()),
         commit_message: String::new(),
         author: actor.clone(),
         repository_url: pipeline.view.repository_url.clone(),
@@ -57,14 +57,23 @@ pub async fn start<P: Platform>(platform: &P, request: Request) -> Answer {
     let at_forge = AtForge::of(platform, &pipeline, 1);
     // The newest, as in everything else that is started by hand.
     if let (None, Some(at_forge)) = (&run.commit_sha, &at_forge) {
-        match at_forge.branch_head(request.branch.as_deref()).await {
+        let head = match &run.tag {
+            Some(tag) => {
+                at_forge.tagged_commit(tag).await.map(|commit| BranchHead { branch: tag.clone(), commit })
+            }
+            None => at_forge.branch_head(request.branch.as_deref()).await,
+        };
+        match head {
             FromForge::Found { value: head } => {
                 (run.branch, run.commit_sha) = (head.branch, Some(head.commit.sha));
                 run.commit_message = head.commit.message;
             }
             // A repository that has nothing in it yet; what is kept here needs none of it.
             FromForge::NotFound if request.branch.is_none() && pipeline.view.definition.is_some() => {}
-            FromForge::NotFound => return Err(refusal(&format!("there is no branch {}", run.branch)).into()),
+            FromForge::NotFound => {
+                let what = if run.tag.is_some() { "tag" } else { "branch" };
+                return Err(refusal(&format!("there is no {what} {}", run.branch)).into());
+            }
             other => return Err(unread(other).into()),
         }
     }
@@ -121,7 +130,7 @@ fn by_hand<'a>(
         target,
         // The bootstrap token is nobody in particular.
         authors: if actor == BOOTSTRAP { vec![] } else { vec![actor.to_owned()] },
-        window_ms: DAY_MS,
+        window_ms: KEY_KEPT_MS,
         ..Launch::of(pipeline, Cause::new(format!("user:{actor}"), cause))
     }
 }
@@ -192,9 +201,11 @@ pub async fn start_again<P: Platform>(
     let past = store.planned_work(execution).await?.ok_or_else(unknown)?;
     let work = rerun(past.stages, past.timeout_ms, &scope)
         .map_err(|e| Problem::conflict("nothing_to_retry", e.to_string()))?;
+    let has_run = snapshot.execution.started_at.is_some();
     let context = snapshot.execution.context;
     let mut launch = by_hand(&pipeline, context.run.clone(), &actor, Some(execution), once);
-    // A person retries it: that is the leave which a fork's pull request waits for. It stays a fork's.
+    // Whoever may retry may not give leave to a fork's pull request: only what had it runs again without.
+    launch.origin.is_let_go = has_run || !context.from_fork;
     launch.inherited = Inherited::from(&context);
     (launch.target, launch.from_fork) = (context.target, context.from_fork);
     // It stays the change of whoever made it; a retry asked for by another does not make it theirs.

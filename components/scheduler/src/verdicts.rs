@@ -55,7 +55,14 @@ pub async fn override_gate<P: Platform>(platform: &P, request: Request, gate: Ga
     let execution_id = execution.ok_or_else(|| Problem::not_found("quality gate"))?;
     let by = Cause::new(format!("user:{actor}"), "override");
     let event = Event::OverrideGate { gate, by: actor.clone(), reason };
-    commit(&scheduler, execution_id, &event, &by).await?;
+    let overridden = commit(&scheduler, execution_id, &event, &by).await;
+    if let Err(failure) = overridden {
+        // It may have been overridden before by one that ended before the work went on.
+        let is_over = matches!(&failure, Failure::Told(problem) if problem.code == "already_ended");
+        if !is_over || scheduler.store.was_retried(execution_id).await? {
+            return Err(failure);
+        }
+    }
     let snapshot = scheduler.store.snapshot(Some(execution_id), None, true).await?;
     let continued_in = match snapshot.filter(may_go_on) {
         Some(_) => {

@@ -17,6 +17,14 @@ const MAX_KEY_BYTES: usize = 255;
 /// A request that took a key and has not answered by then has died.
 const ABANDONED_MS: i64 = 60_000;
 
+/// What a request is known by that bears a key.
+pub struct Once {
+    /// What the work may keep of the key.
+    pub key: String,
+    /// Whether the same request has come before and was not answered: its work may be done.
+    pub again: bool,
+}
+
 /// Does the work once for each key. Answers below 500 are kept.
 ///
 /// # Errors
@@ -26,7 +34,7 @@ pub async fn answer_once<F: Future<Output = Answer>>(
     headers: &HeaderMap,
     route: &str,
     body: &Bytes,
-    work: impl FnOnce(Option<String>) -> F,
+    work: impl FnOnce(Option<Once>) -> F,
 ) -> Answer {
     let Some(value) = headers.get(HEADER) else { return work(None).await };
     let key = value.to_str().ok().filter(|k| !k.is_empty() && k.len() <= MAX_KEY_BYTES);
@@ -36,8 +44,8 @@ pub async fn answer_once<F: Future<Output = Answer>>(
     })?;
     let store = platform.store().await?;
     let hash = hex(&Sha256::new().chain_update(route).chain_update([0]).chain_update(body).finalize());
-    match store.take_key(key, &hash, platform.now(), ABANDONED_MS).await? {
-        Remembered::New => {}
+    let again = match store.take_key(key, &hash, platform.now(), ABANDONED_MS).await? {
+        Remembered::New { again } => again,
         Remembered::Answered { status, body } => return Ok(again(status, body)),
         Remembered::UnderWay => {
             let detail = "the same request is under way; ask again in a moment";
@@ -50,8 +58,8 @@ pub async fn answer_once<F: Future<Output = Answer>>(
                 Problem::new(status, "idempotency_key_reused", "Idempotency key reused", detail).into()
             );
         }
-    }
-    let answer = work(Some(hash_of(key, route))).await;
+    };
+    let answer = work(Some(Once { key: hash_of(key, route), again })).await;
     match &answer {
         Ok(response) => {
             let body = whole(response);

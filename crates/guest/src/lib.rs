@@ -21,7 +21,7 @@ mod stream;
 mod together;
 mod tokens;
 
-pub use answer_once::answer_once;
+pub use answer_once::{Once, answer_once};
 pub use auth::{Actor, bearer, require_bearer, require_role, same_secret, token_hash};
 pub use body::{
     Body, BodyError, Request, announced_bytes, join, read_bytes, read_bytes_at_once, read_json, split,

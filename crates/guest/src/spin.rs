@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
+use http::StatusCode;
 use http_body_util::BodyExt;
 use penstock_domain::Timestamp;
 use penstock_store::{Connection, DbError, Row, Store, StoreError, Value, migrate};
@@ -46,7 +47,10 @@ fn into_spin(response: Response, is_head: bool) -> http::Response<BoxBody> {
     let (mut parts, body) = response.into_parts();
     let body = match body {
         ResponseBody::Whole(bytes) => {
-            parts.headers.insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(bytes.len()));
+            // The length of a 304 would be that of the body which it stands for.
+            if !matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+                parts.headers.insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(bytes.len()));
+            }
             box_body(FullBody::new(if is_head { Bytes::new() } else { bytes }))
         }
         ResponseBody::Stream(producer) => {

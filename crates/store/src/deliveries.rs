@@ -74,7 +74,8 @@ fn delivery(r: &Row) -> Result<Delivery, StoreError> {
 impl<C: Connection> Store<C> {
     /// Keeps the delivery, once. `retry_at`: when the clock takes it up if nobody has by then. One that no pipeline
     /// is there for has ended with that, so that the forge's answer says so and nobody is woken for it. One that has
-    /// failed is kept anew: whoever mended the cause delivers it again, and executions that it did start know it.
+    /// failed, could not be understood, or came before its pipeline was there is kept anew: whoever mended the cause
+    /// delivers it again, and executions that it did start know it.
     ///
     /// # Errors
     /// As every write.
@@ -97,7 +98,8 @@ impl<C: Connection> Store<C> {
             status = excluded.status, reason = excluded.reason, event = excluded.event, payload = excluded.payload,
             outcome = NULL, attempts = 0, due_at = excluded.due_at, received_at = excluded.received_at,
             completed_at = excluded.completed_at
-          WHERE deliveries.status = 'failed'
+          WHERE deliveries.status = 'failed' OR (deliveries.status = 'rejected' AND excluded.status <> 'rejected')
+            OR (deliveries.status = 'ignored' AND deliveries.reason = '{NO_PIPELINE}' AND excluded.status = 'received')
           RETURNING id, status"
         );
         let parameters = vec![

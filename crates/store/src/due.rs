@@ -3,7 +3,7 @@
 use penstock_domain::Timestamp;
 
 use crate::connection::Connection;
-use crate::idempotency::KEPT_MS;
+use crate::idempotency::KEY_KEPT_MS;
 use crate::{Store, StoreError, text};
 
 /// Whether there is any of each.
@@ -53,7 +53,7 @@ impl<C: Connection> Store<C> {
             EXISTS (SELECT 1 {})",
             crate::schedules::DUE
         );
-        let rows = self.connection.query(&sql, vec![text(now), text(now.plus_ms(-KEPT_MS))]).await?;
+        let rows = self.connection.query(&sql, vec![text(now), text(now.plus_ms(-KEY_KEPT_MS))]).await?;
         let Some(row) = rows.first() else { return Ok(Due::default()) };
         let is = |column| Ok::<_, StoreError>(row.integer(column)? != 0);
         Ok(Due {

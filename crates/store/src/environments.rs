@@ -184,10 +184,20 @@ impl<C: Connection> Store<C> {
         &self,
         environment_id: EnvironmentId,
     ) -> Result<Option<Environment>, StoreError> {
+        self.environment_by("id", id(environment_id)).await
+    }
+
+    /// # Errors
+    /// As every read.
+    pub async fn environment_by_name(&self, name: &str) -> Result<Option<Environment>, StoreError> {
+        self.environment_by("environment_name", name.into()).await
+    }
+
+    async fn environment_by(&self, column: &str, value: Value) -> Result<Option<Environment>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS}, {LIVE}, {QUARANTINED} FROM deployment_environments AS v WHERE v.id = ?1"
+            "SELECT {COLUMNS}, {LIVE}, {QUARANTINED} FROM deployment_environments AS v WHERE v.{column} = ?1"
         );
-        let rows = self.connection.query(&sql, vec![id(environment_id)]).await?;
+        let rows = self.connection.query(&sql, vec![value]).await?;
         rows.first().map(environment).transpose()
     }
 

@@ -55,6 +55,8 @@ pub struct PastWork {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BranchStatus {
     pub pipelines: Vec<view::PipelineStatus>,
+    /// Whether any pipeline is of the repository, has it run or not.
+    pub is_known: bool,
     pub is_public: bool,
 }
 
@@ -220,6 +222,15 @@ impl<C: Connection> Store<C> {
         Ok(rows.first().map(|r| r.parse(0)).transpose()?)
     }
 
+    /// Whether there is a retry of the execution.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn was_retried(&self, execution: ExecutionId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM pipeline_executions WHERE retry_of = ?1 LIMIT 1";
+        Ok(!self.connection.query(sql, vec![id(execution)]).await?.is_empty())
+    }
+
     /// # Errors
     /// As every read.
     pub async fn has_execution_of_commit(
@@ -316,7 +327,8 @@ impl<C: Connection> Store<C> {
           FROM pipeline_configurations AS p
           WHERE p.forge_repository = ?1 AND p.deleted_at IS NULL ORDER BY p.pipeline_name LIMIT 200";
         let rows = self.connection.query(sql, vec![forge_repository.into(), crate::optional(branch)]).await?;
-        let mut status = BranchStatus { pipelines: vec![], is_public: !rows.is_empty() };
+        let is_known = !rows.is_empty();
+        let mut status = BranchStatus { pipelines: vec![], is_known, is_public: is_known };
         for row in &rows {
             status.is_public &= row.integer(1)? == 1;
             status.pipelines.extend(row.optional_json::<view::PipelineStatus>(2)?);

@@ -5,13 +5,15 @@ use penstock_domain::Timestamp;
 use crate::connection::Connection;
 use crate::{Store, StoreError, Value, text};
 
-pub(crate) const KEPT_MS: i64 = 24 * 3_600_000;
+/// How long a key stands for its answer.
+pub const KEY_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remembered {
-    /// It is new, and now the caller's: do the work, then [`Store::remember`].
-    New,
+    /// It is the caller's now: do the work, then [`Store::remember`]. `again`: whoever had it for the same request
+    /// before ended without an answer, and may have done the work.
+    New { again: bool },
     /// The same request was answered before.
     Answered { status: u16, body: String },
     /// The same request is under way.
@@ -35,18 +37,18 @@ impl<C: Connection> Store<C> {
     ) -> Result<Remembered, StoreError> {
         let sql = "INSERT INTO idempotency_keys (key, request_hash, created_at) VALUES (?1, ?2, ?3)
           ON CONFLICT (key) DO UPDATE SET request_hash = excluded.request_hash, created_at = excluded.created_at,
-            status = NULL, body = NULL
+            body = iif(status IS NULL AND request_hash = excluded.request_hash, '', NULL), status = NULL
           WHERE created_at < ?4 OR (status IS NULL AND created_at < ?5)
-          RETURNING key";
+          RETURNING body IS NOT NULL";
         let parameters = vec![
             key.into(),
             request_hash.into(),
             text(now),
-            text(now.plus_ms(-KEPT_MS)),
+            text(now.plus_ms(-KEY_KEPT_MS)),
             text(now.plus_ms(-abandoned_ms)),
         ];
-        if !self.connection.query(sql, parameters).await?.is_empty() {
-            return Ok(Remembered::New);
+        if let Some(taken) = self.connection.query(sql, parameters).await?.first() {
+            return Ok(Remembered::New { again: taken.integer(0)? != 0 });
         }
         let sql = "SELECT request_hash, status, body FROM idempotency_keys WHERE key = ?1";
         let rows = self.connection.query(sql, vec![key.into()]).await?;
@@ -88,7 +90,7 @@ impl<C: Connection> Store<C> {
     pub async fn forget_old_keys(&self, now: Timestamp, limit: u32) -> Result<(), StoreError> {
         let sql = "DELETE FROM idempotency_keys WHERE key IN (
           SELECT key FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)";
-        self.connection.query(sql, vec![text(now.plus_ms(-KEPT_MS)), limit.into()]).await?;
+        self.connection.query(sql, vec![text(now.plus_ms(-KEY_KEPT_MS)), limit.into()]).await?;
         Ok(())
     }
 }

@@ -39,7 +39,7 @@ pub use due::Due;
 pub use environments::Promotion;
 pub use executions::{BranchStatus, ExecutionDetail, ExecutionFilter, GroupDetail, PastWork};
 pub use held::Enterable;
-pub use idempotency::Remembered;
+pub use idempotency::{KEY_KEPT_MS, Remembered};
 pub use logs::{Appended, LogFilter, StoredChunk};
 pub use metrics::DirtyDay;
 pub use migrate::{MIGRATIONS, Migration, migrate, statements};

@@ -47,6 +47,17 @@ impl Person<'_> {
         self.api("POST", path, Some(body))
     }
 
+    /// The same under an `Idempotency-Key`.
+    #[track_caller]
+    pub fn post_once(&self, path: &str, key: &str, body: &Value) -> Reply {
+        let headers = vec![
+            ("authorization", format!("Bearer {}", self.secret)),
+            ("content-type", "application/json".to_owned()),
+            ("idempotency-key", key.to_owned()),
+        ];
+        self.at.send(&Call { method: "POST", path, headers, body: body.to_string().as_bytes() })
+    }
+
     /// From now on the token is worth nothing.
     #[track_caller]
     pub fn revoke(&self) {

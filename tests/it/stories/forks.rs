@@ -61,5 +61,18 @@ fn a_pull_request_from_a_fork_can_be_refused_by_cancelling_it() {
         (&json!("cancelled"), &json!("cancelled_by_user"))
     );
     assert_eq!(project.statuses(&head).last().map(|status| status.state.clone()).as_deref(), Some("error"));
+
+    // Who may try it again may not let it run.
+    let dev = at.person("dev", "developer");
+    let again = dev.post(&format!("/api/v1/executions/{id}/retry"), &json!({ "only": "all" })).expect(201);
+    let again = &again["execution"];
+    assert_eq!((&again["status"], &again["reason"]), (&json!("queued"), &json!("fork_approval")));
+    let again = again["id"].as_str().expect("an id");
+    assert_eq!(dev.post(&format!("/api/v1/executions/{again}/approve"), &json!({})).status(), 403);
+    at.api("POST", &format!("/api/v1/executions/{again}/approve"), None).expect(200);
+    assert_eq!(at.ended(again)["execution"]["status"], "succeeded");
+    let third = dev.post(&format!("/api/v1/executions/{again}/retry"), &json!({ "only": "all" })).expect(201);
+    let third = third["execution"]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(at.ended(&third)["execution"]["status"], "succeeded", "it had leave");
     at.at_rest();
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::database::Database;
 use crate::harness::{Installation, Project, job, one_job_with, stage, text};
 
 /// One of its four tests fails.
@@ -112,7 +113,8 @@ fn who_may_lets_a_failed_gate_pass_once_with_a_reason_and_the_run_goes_on() {
     }
     assert_eq!(gate(&at, &id, "most")["status"], "failed");
 
-    let answer = grace.post(&path, &because).expect(200);
+    let answer = grace.post_once(&path, "lost", &because).expect(200);
+    assert_eq!(grace.post_once(&path, "lost", &because).expect(200), answer);
     let evaluation = &answer["evaluation"];
     for (member, expected) in [
         ("status", "overridden"),
@@ -138,5 +140,27 @@ fn who_may_lets_a_failed_gate_pass_once_with_a_reason_and_the_run_goes_on() {
     grace.post(&passed, &because).expect(409);
     let states: Vec<_> = project.statuses(&sha).into_iter().map(|status| status.state).collect();
     assert_eq!(states.last().map(String::as_str), Some("success"), "{states:?}");
+    at.at_rest();
+}
+
+#[test]
+fn the_work_goes_on_though_the_server_ended_between_the_override_and_that() {
+    let at = Installation::start();
+    let project = Project::new(&at, &definition());
+    project.commit(&[("report.xml", REPORT)], "Break the basket");
+    let id = project.run();
+    at.ended(&id);
+    let path = format!("/api/v1/quality-gates/{}/override", text(&gate(&at, &id, "most")["id"]));
+    Database::alter(
+        &at.data(),
+        "UPDATE quality_gate_evaluations SET status = 'overridden', overridden_by = 'ada', override_reason = 'late',
+          overridden_at = evaluated_at WHERE gate_name = 'most'",
+    );
+    let grace = at.person("grace", "approver");
+    let answer = grace.post(&path, &json!({ "reason": "again" })).expect(200);
+    assert_eq!(answer["evaluation"]["overridden_by"], "ada", "it stays what it was: {answer}");
+    at.ended(&text(&answer["continued_in"]));
+    assert_eq!(grace.post(&path, &json!({ "reason": "again" })).expect(409)["code"], "already_ended");
+    assert_eq!(project.executions().len(), 2);
     at.at_rest();
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::database::Database;
 use crate::harness::http::Reply;
 use crate::harness::{Installation, Project, Settings, one_job};
 
@@ -60,4 +61,27 @@ fn a_key_is_remembered_by_a_server_that_was_killed_after_its_answer() {
     at.restart();
     assert_eq!(execute(), before);
     assert_eq!(project.executions().len(), 1);
+}
+
+#[test]
+fn who_sends_again_what_was_made_and_never_answered_gets_what_was_made() {
+    let at = Installation::with(Settings { runner_slots: 0, ..Settings::default() });
+    let pipeline = json!({ "pipeline_name": "one", "repository_url": "https://example.com/a.git" });
+    let environment = json!({ "environment_name": "staging", "environment_type": "staging" });
+    for (key, path, member, wanted) in [
+        ("one", "/api/v1/pipelines", "pipeline", pipeline),
+        ("two", "/api/v1/environments", "environment", environment),
+    ] {
+        let create = |key, wanted: &Value| {
+            at.call("POST", path, &[("idempotency-key", key)], wanted.to_string().as_bytes())
+        };
+        let made = create(key, &wanted).expect(201)[member].clone();
+        // As it is where the server ended between making and answering, a minute later.
+        let abandon =
+            "UPDATE idempotency_keys SET status = NULL, body = NULL, created_at = '2026-01-01T00:00:00.000Z'";
+        Database::alter(&at.data(), abandon);
+        assert_eq!(create(key, &wanted).expect(201)[member], made);
+        at.api("POST", path, Some(&wanted)).expect(409);
+        create("another", &wanted).expect(409);
+    }
 }

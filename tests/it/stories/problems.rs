@@ -160,6 +160,10 @@ fn everything_wrong_with_a_pipeline_is_told_at_once_each_with_its_pointer() {
         "repository_url": "https://example.com/a/b.git",
         "definition": one_job(&["true"]),
     });
+    let mut none = good.clone();
+    none["branch_patterns"] = json!(["!main"]);
+    let refused = problem(&at.api("POST", "/api/v1/pipelines", Some(&none)), 400, "invalid_input");
+    assert_eq!(refused["errors"][0]["pointer"], "/branch_patterns", "nothing would ever fit");
     at.api("POST", "/api/v1/pipelines", Some(&good)).expect(201);
     problem(&at.api("POST", "/api/v1/pipelines", Some(&good)), 409, "pipeline_name_taken");
     let listed = at.get("/api/v1/pipelines");

@@ -38,6 +38,7 @@ fn a_public_pipeline_shows_everyone_how_it_stands_and_says_when_nothing_has_chan
     for given in [etag.clone(), format!("\"other\", {etag}"), format!("W/{etag}"), "*".to_owned()] {
         let unchanged = get(&at, &status, Some(&given));
         assert_eq!((unchanged.status(), unchanged.body.len()), (304, 0), "{given}");
+        assert_eq!(unchanged.header("content-length"), None);
         assert_eq!(unchanged.header("etag"), Some(etag.as_str()));
     }
     assert_eq!(get(&at, &status, Some("\"other\"")).status(), 200);
@@ -71,4 +72,8 @@ fn a_pipeline_that_is_not_public_shows_nothing_without_a_token() {
         let allowed = at.api("GET", &path, None);
         assert!(allowed.status() == 200 && allowed.text().contains("succeeded"), "{}", allowed.text());
     }
+    let path = format!("/status/{}?branch=new", project.full_name);
+    assert_eq!(at.api("GET", &path, None).expect(200)["status"], "none");
+    get(&at, &path, None).expect(401);
+    at.api("GET", "/status/no/such", None).expect(404);
 }

@@ -51,6 +51,34 @@ fn a_new_tag_runs_once_though_two_events_tell_of_it() {
 }
 
 #[test]
+fn a_tag_is_run_by_hand_at_its_commit() {
+    let at = Installation::start();
+    let project = Project::new(&at, &definition());
+    let sha = project.commit(&[("version", "v1")], "Change the version");
+    project.git.tag("v1", Some("The first")).expect("git tags");
+    project.commit(&[("version", "next")], "Go on");
+    project.git.tag("draft", None).expect("git tags");
+    project.publish();
+    // Where the repository is, the forge has told by then.
+    at.deliver("push", &project.push_payload("main", &project.head())).expect(202);
+    at.at_rest();
+    let execute = |tag: &str| {
+        let asked = json!({ "trigger_event": "tag", "branch": tag });
+        at.api("POST", &format!("/api/v1/pipelines/{}/execute", project.pipeline), Some(&asked))
+    };
+    let execution = execute("v1").expect(201)["execution"].clone();
+    assert_eq!((&execution["commit_sha"], &execution["branch_name"]), (&json!(sha), &json!("v1")));
+    let id = execution["id"].as_str().expect("an id");
+    assert_eq!(at.ended(id)["execution"]["status"], "succeeded");
+    assert!(at.log(id).contains("points at: v1 "), "{}", at.log(id));
+    for (tag, why) in [("v2", "there is no tag v2"), ("draft", "does not match")] {
+        let refused = execute(tag).expect(422);
+        assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{refused}");
+    }
+    at.at_rest();
+}
+
+#[test]
 fn a_tag_that_no_pattern_fits_and_a_tag_that_is_deleted_start_nothing() {
     let at = Installation::start();
     let project = Project::new(&at, &definition());

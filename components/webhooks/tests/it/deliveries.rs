@@ -46,11 +46,29 @@ fn a_delivery_that_had_failed_is_taken_up_when_it_comes_again_and_any_other_is_a
     let is_anew = "SELECT status || attempts || (reason IS NULL) || (completed_at IS NULL) FROM deliveries";
     assert_eq!(text(&platform, is_anew), "received011");
     assert_eq!(deliver(), "duplicate");
-    for ended in ["processed", "ignored", "rejected"] {
-        let sql = format!("UPDATE deliveries SET status = '{ended}'");
+    for (ended, answer) in [
+        ("'processed', reason = NULL", "duplicate"),
+        ("'ignored', reason = 'skip_ci'", "duplicate"),
+        ("'ignored', reason = 'no_pipeline'", "received"),
+        ("'rejected', reason = 'malformed_payload'", "received"),
+    ] {
+        let sql = format!("UPDATE deliveries SET status = {ended}");
         platform.database.raw().execute_batch(&sql).unwrap();
-        assert_eq!(deliver(), "duplicate", "{ended}");
+        assert_eq!(deliver(), answer, "{ended}");
     }
+}
+
+#[test]
+fn what_came_to_nothing_is_a_duplicate_as_long_as_nothing_is_mended() {
+    let platform = receiver();
+    let status = |body: &[u8]| deliver(&platform, "push", "one", body).json()["status"].clone();
+    assert_eq!((status(&push()), status(&push())), (json!("ignored"), json!("duplicate")));
+    let platform = with_pipeline();
+    deliver(&platform, "push", "one", b"{").expect(400);
+    deliver(&platform, "push", "one", b"{").expect(400);
+    assert_eq!(text(&platform, "SELECT status FROM deliveries"), "rejected");
+    assert_eq!(deliver(&platform, "push", "one", &push()).expect(202)["status"], "received");
+    assert_eq!(text(&platform, "SELECT status || (reason IS NULL) FROM deliveries"), "received1");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_delivery_for_no_pipeline_has_ended_when_it_is_kept() {
     };
     let (ours, other) = (["git.example/a/b".to_owned()], ["git.example/a/c".to_owned()]);
     assert_eq!(receive("a", &other), Received::NoPipeline);
-    assert_eq!(receive("a", &ours), Received::Duplicate);
+    assert_eq!(receive("a", &other), Received::Duplicate);
     assert_eq!(receive("bb", &[]), Received::NoPipeline);
     assert!(!now_or_never(world.store.due(now)).unwrap().deliveries);
     assert_eq!(receive("ccc", &ours), Received::New);
@@ -107,7 +107,8 @@ fn a_delivery_that_has_failed_begins_anew_when_it_comes_again() {
     assert_eq!(receive(&ours), Received::Duplicate, "it waits to be worked off");
     end_as("failed");
     assert_eq!(receive(&[]), Received::NoPipeline, "there is none of its repository any more");
-    assert_eq!(receive(&ours), Received::Duplicate, "what was ignored stays so");
+    assert_eq!(receive(&[]), Received::Duplicate, "that has not changed");
+    assert_eq!(receive(&ours), Received::Again(first), "somebody has made one");
     let rows: i64 = database.raw().query_row("SELECT count(*) FROM deliveries", [], |r| r.get(0)).unwrap();
     assert_eq!(rows, 1);
 }
@@ -208,15 +209,17 @@ fn a_key_gives_the_same_answer_for_a_day() {
     let database = Database::in_memory();
     let world = World::new(&database);
     let take = |hash| now_or_never(world.store.take_key("k", hash, world.now(), 60_000)).unwrap();
-    assert_eq!(take("a"), Remembered::New);
+    assert_eq!(take("a"), Remembered::New { again: false });
     assert_eq!(take("a"), Remembered::UnderWay);
     now_or_never(world.store.remember("k", 201, "{}")).unwrap();
     assert_eq!(take("a"), Remembered::Answered { status: 201, body: "{}".into() });
     assert_eq!(take("b"), Remembered::OtherRequest);
     world.pass(24 * 3_600_000 + 1);
-    assert_eq!(take("b"), Remembered::New);
+    assert_eq!(take("b"), Remembered::New { again: false });
     world.pass(60_001);
-    assert_eq!(take("c"), Remembered::New, "whoever took it has died");
+    assert_eq!(take("c"), Remembered::New { again: false }, "whoever took it has died, for something else");
+    world.pass(60_001);
+    assert_eq!(take("c"), Remembered::New { again: true }, "whoever took it has died, and may have done it");
 }
 
 #[test]
