@@ -31,7 +31,7 @@ pub fn clone_url(text: &str) -> Result<String, BadCloneUrl> {
     let authority = rest.split('/').next().unwrap_or_default();
     let (user, host) =
         authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
-    let has_host = !host.is_empty() && !host.starts_with('-');
+    let has_host = !host.is_empty() && !host.starts_with('-') && has_a_port_if_any(host);
     match (scheme.as_str(), user) {
         ("git", _) => Err(BadCloneUrl::Unproven),
         ("http" | "https", Some(_)) => Err(BadCloneUrl::Credentials),
@@ -40,6 +40,12 @@ pub fn clone_url(text: &str) -> Result<String, BadCloneUrl> {
         ("file", _) if authority.is_empty() => Ok(format!("{scheme}://{rest}")),
         _ => Err(BadCloneUrl::Form),
     }
+}
+
+/// What stands behind the colon of `user:pass/word@host`, cut off at its slash, is no port.
+fn has_a_port_if_any(host: &str) -> bool {
+    let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    after.split_once(':').is_none_or(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// `user@host:path`, as git reads it.

@@ -30,7 +30,8 @@ impl Repository {
 /// The form in which two URLs of one repository are equal: `host/path`, or `/path` for one on this machine.
 ///
 /// Scheme, user, port, the case of the host, doubled slashes and a trailing `.git` or slash don't matter;
-/// `git@host:owner/name.git` and `file:///srv/name.git` are understood. The case of the path matters.
+/// `git@host:owner/name.git` and `file:///srv/name.git` are understood. The case of the path matters but at forges that
+/// are known to take any.
 /// None for what names no repository.
 pub fn repository_key(url: &str) -> Option<String> {
     let url = url.trim();
@@ -63,6 +64,9 @@ fn with_scheme(scheme: &str, rest: &str) -> Option<String> {
     if authority.is_empty() { None } else { key(authority, &path) }
 }
 
+/// Where `Owner/Name` and `owner/name` are one repository, so that people write either.
+const ANY_CASE: [&str; 3] = ["github.com", "gitlab.com", "bitbucket.org"];
+
 fn key(authority: &str, path: &str) -> Option<String> {
     let host = host(authority)?;
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
@@ -72,7 +76,9 @@ fn key(authority: &str, path: &str) -> Option<String> {
     if parts.iter().any(|part| *part == ".." || part.chars().any(char::is_control)) {
         return None;
     }
-    Some(format!("{host}/{}", parts.join("/")))
+    let path = parts.join("/");
+    let takes_any_case = ANY_CASE.contains(&host.as_str());
+    Some(format!("{host}/{}", if takes_any_case { path.to_ascii_lowercase() } else { path }))
 }
 
 /// The host of `user:password@Host:port`, in lower case; empty stays empty.
@@ -98,8 +104,10 @@ mod tests {
     fn urls_of_one_repository_have_one_key() {
         let same: &[(&str, &[&str])] = &[
             (
-                "github.com/Octo/Hello-World",
+                "github.com/octo/hello-world",
                 &[
+                    "https://github.com/octo/hello-world",
+                    "https://github.com/OCTO/Hello-World",
                     "https://github.com/Octo/Hello-World",
                     "https://github.com/Octo/Hello-World.git",
                     "https://github.com/Octo/Hello-World.git/",
@@ -151,7 +159,8 @@ mod tests {
     fn different_repositories_have_different_keys() {
         let keys: BTreeSet<_> = [
             "https://github.com/octo/hello",
-            "https://github.com/Octo/hello",
+            "https://github.example/octo/hello",
+            "https://github.example/Octo/hello",
             "https://github.com/octo/hello.github",
             "https://gitlab.com/octo/hello",
             "https://github.com/octo",
@@ -162,7 +171,7 @@ mod tests {
         ]
         .map(|url| repository_key(url).unwrap())
         .into();
-        assert_eq!(keys.len(), 9);
+        assert_eq!(keys.len(), 10);
     }
 
     #[test]

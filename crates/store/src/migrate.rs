@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/0004_whole_model.sql"),
     },
     Migration { version: 5, name: "in_turn", sql: include_str!("../../../migrations/0005_in_turn.sql") },
+    Migration { version: 6, name: "any_case", sql: include_str!("../../../migrations/0006_any_case.sql") },
 ];
 
 /// How often another's lock is waited for.

@@ -80,7 +80,7 @@ fn a_push_says_who_changed_what_where() {
     .assert_eq(&serde_json::to_string_pretty(&event).unwrap());
     assert_eq!(event.trigger(), TriggerEvent::Push);
     assert_eq!((event.commit_sha(), event.ref_name()), (Some(B), "feature/x"));
-    assert_eq!(event.repository.keys().into_iter().collect::<Vec<_>>(), ["github.com/Octo/hello"]);
+    assert_eq!(event.repository.keys().into_iter().collect::<Vec<_>>(), ["github.com/octo/hello"]);
 }
 
 #[test]
