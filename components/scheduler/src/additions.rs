@@ -25,8 +25,10 @@ pub async fn add<P: Platform>(platform: &P, request: Request, job: JobId) -> Ans
     let text = std::str::from_utf8(&body)
         .map_err(|_| Problem::bad_request("bad_encoding", "the jobs have to be UTF-8 text"))?;
     let planned = planned(&scheduler, job, lease, text).await?;
-    let added = commit(&scheduler, job, lease, planned).await?;
-    Ok(json(StatusCode::OK, &JobsAdded { success: true, added: u32::try_from(added).unwrap_or(u32::MAX) }))
+    // Those that an earlier upload of the same has brought count as well: its answer may have got lost.
+    let added = u32::try_from(planned.len()).unwrap_or(u32::MAX);
+    commit(&scheduler, job, lease, planned).await?;
+    Ok(json(StatusCode::OK, &JobsAdded { success: true, added }))
 }
 
 async fn planned<P: Platform>(
@@ -60,7 +62,8 @@ fn wrong(found: &[Diagnostic]) -> Problem {
             None => d.message.clone(),
         },
     });
-    Problem::invalid(errors.collect())
+    let problem = Problem::invalid(errors.collect());
+    Problem { status: StatusCode::UNPROCESSABLE_ENTITY.as_u16(), ..problem }
 }
 
 /// The stage's jobs are read after the snapshot: whoever adds others in between is noticed by its version.
@@ -69,7 +72,7 @@ async fn commit<P: Platform>(
     job: JobId,
     lease: LeaseToken,
     jobs: Vec<PlannedJob>,
-) -> Result<usize, Failure> {
+) -> Result<(), Failure> {
     let store = &scheduler.store;
     let execution = store.holder(job).await?.ok_or_else(|| Problem::not_found("job"))?.execution_id;
     let by = Cause::new(format!("runner:{}", lease.runner), "add_jobs");
@@ -81,14 +84,13 @@ async fn commit<P: Platform>(
         let event = Event::AddJobs { job, attempt, runner, jobs, present };
         let at = moment(&scheduler.platform);
         let decision: Decision = decide(snapshot, &event, &at).map_err(|why| refused(&why))?;
-        let added = decision.changes.created.jobs.len();
         if decision.is_empty() {
-            return Ok(added);
+            return Ok(());
         }
         match store.commit(&Entry::of_execution(execution, &decision), &by, at.now).await {
             Ok(_) => {
                 scheduler.follow(&decision.changes);
-                return Ok(added);
+                return Ok(());
             }
             Err(StoreError::Conflict) => {}
             Err(other) => return Err(other.into()),

@@ -4,10 +4,11 @@ use std::future::Future;
 
 use bytes::Bytes;
 use http::StatusCode;
+use penstock_api::problem::Problem;
 use penstock_api::runner::CancelRequest;
 use penstock_api::signature;
 use penstock_domain::OutboxId;
-use penstock_engine::{Dispatch, EffectKind, Event, Unreachable};
+use penstock_engine::{Dispatch, EffectKind, Event, LEASE_MS, Unreachable};
 use penstock_guest::{
     APPROVALS, Decided, FORGE, Failure, Level, Platform, SendError, commit_event, internal_post, log,
     runner_token,
@@ -29,6 +30,8 @@ const AGAIN_MS: i64 = 2_000;
 const FULL_MS: i64 = 1_000;
 /// A cancel is told so often; after that the runner learns it from its next call.
 const MAX_CANCELS: u32 = 3;
+/// Of what a runner says.
+const MAX_DETAIL_CHARS: usize = 500;
 
 /// Sends one effect that this process has decided, or claimed.
 pub fn send_in_background<P: Platform>(
@@ -84,6 +87,8 @@ async fn wake(platform: &impl Platform, url: &str) {
 enum Pushed {
     Taken,
     Refused(Unreachable),
+    /// This runner takes no such job, and neither would another.
+    Rejected(String),
     Unknown(String),
 }
 
@@ -115,15 +120,24 @@ async fn push<P: Platform>(
     let token = runner_token(&secret_key, runner_id);
     match post_signed(&scheduler.platform, &format!("{url}/v1/jobs"), &token, &id.to_string(), body).await {
         Pushed::Taken => {
+            if tries > 1 {
+                // It took its time, and the runner counts its lease from now.
+                store.prolong_lease(job_id, attempt, scheduler.platform.now().plus_ms(LEASE_MS)).await?;
+            }
             store.finish_effect(id, "taken", now).await?;
             Ok(store.note_runner_alive(runner_id, now).await?)
         }
+        Pushed::Rejected(why) => undispatchable(scheduler, id, dispatch, why).await,
         Pushed::Refused(Unreachable::Refused) if tries > 1 => {
             let error = "the runner can't be reached now, and may have taken an earlier push";
             Ok(store.postpone_effect(id, now.plus_ms(AGAIN_MS), error).await?)
         }
         Pushed::Refused(why) => not_taken(scheduler, id, dispatch, why).await,
-        Pushed::Unknown(error) => Ok(store.postpone_effect(id, now.plus_ms(AGAIN_MS), &error).await?),
+        Pushed::Unknown(error) => {
+            // Whoever takes connections and answers nothing would get every job, for it always has room.
+            store.note_runner_unreachable(runner_id, scheduler.platform.now()).await?;
+            Ok(store.postpone_effect(id, now.plus_ms(AGAIN_MS), &error).await?)
+        }
     }
 }
 
@@ -198,7 +212,7 @@ async fn cancel<P: Platform>(
     let token = runner_token(&secret_key, runner_id);
     match post_signed(&scheduler.platform, &format!("{url}/v1/cancel"), &token, &id.to_string(), body).await {
         // Not known there, perhaps, because the push itself is still under way.
-        Pushed::Unknown(_) | Pushed::Refused(_) if tries < MAX_CANCELS => {
+        Pushed::Unknown(_) | Pushed::Refused(_) | Pushed::Rejected(_) if tries < MAX_CANCELS => {
             let error = "the runner did not take the cancel";
             Ok(scheduler.store.postpone_effect(id, now.plus_ms(AGAIN_MS), error).await?)
         }
@@ -225,6 +239,9 @@ async fn post_signed(platform: &impl Platform, url: &str, token: &str, id: &str,
             StatusCode::TOO_MANY_REQUESTS => Pushed::Refused(Unreachable::Full),
             _ if penstock_domain::bugs::is_on("errors_are_refusals") => Pushed::Refused(Unreachable::Refused),
             StatusCode::SERVICE_UNAVAILABLE => Pushed::Refused(Unreachable::Refused),
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+                Pushed::Rejected(format!("the runner does not take the job: {}", detail_of(&answer)))
+            }
             status if status.is_client_error() => Pushed::Refused(Unreachable::Refused),
             status => Pushed::Unknown(format!("the runner answered {status}")),
         },
@@ -233,6 +250,13 @@ async fn post_signed(platform: &impl Platform, url: &str, token: &str, id: &str,
             Pushed::Unknown(error.to_string())
         }
     }
+}
+
+/// What a refusal says of itself, where it is a problem; else its status.
+fn detail_of(answer: &http::Response<Bytes>) -> String {
+    let problem: Option<Problem> = serde_json::from_slice(answer.body()).ok();
+    let detail = problem.map_or_else(|| answer.status().to_string(), |problem| problem.detail);
+    detail.chars().filter(|c| !c.is_control()).take(MAX_DETAIL_CHARS).collect()
 }
 
 pub async fn public_url(platform: &impl Platform) -> String {

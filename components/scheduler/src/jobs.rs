@@ -34,6 +34,11 @@ pub async fn lease<P: Platform>(
         .ok_or_else(|| Problem::unauthorized("this is no token of this job"))
 }
 
+/// Whether it is this very attempt, at this runner.
+fn is_held(holder: &Holder, lease: LeaseToken) -> bool {
+    holder.attempt == lease.attempt && holder.runner_id == Some(lease.runner)
+}
+
 fn lease_expired() -> Problem {
     Problem::conflict("lease_expired", NO_LEASE)
 }
@@ -43,7 +48,7 @@ pub async fn heartbeat<P: Platform>(platform: &P, request: Request, job: JobId) 
     let scheduler = Scheduler::open(platform).await?;
     let lease = lease(&scheduler, request.headers(), job).await?;
     let holder = scheduler.store.holder(job).await?.ok_or_else(|| Problem::not_found("job"))?;
-    let is_holder = holder.attempt == lease.attempt && holder.runner_id == Some(lease.runner);
+    let is_holder = is_held(&holder, lease);
     if is_holder && holder.status == WorkStatus::Cancelled {
         let expires = platform.now();
         return Ok(json(
@@ -63,8 +68,7 @@ pub async fn holder<P: Platform>(platform: &P, request: &Request, job: JobId) ->
     let scheduler = Scheduler::open(platform).await?;
     let lease = lease(&scheduler, request.headers(), job).await?;
     let holder = scheduler.store.holder(job).await?.ok_or_else(|| Problem::not_found("job"))?;
-    let is_holder = holder.attempt == lease.attempt && holder.runner_id == Some(lease.runner);
-    if !is_holder || holder.status != WorkStatus::Running {
+    if !is_held(&holder, lease) || holder.status != WorkStatus::Running {
         return Err(lease_expired().into());
     }
     let Holder { execution_id, stage_id, attempt, .. } = holder;
@@ -117,7 +121,7 @@ pub async fn logs<P: Platform>(platform: &P, request: Request, job: JobId) -> An
     // Also shortly after its end: the last lines of what was cancelled or failed are the ones that explain it.
     let is_late = holder.completed_at.is_some_and(|end| now.since_ms(end) > LAST_LINES_MS)
         || holder.reason == Some(Reason::RunnerLost);
-    if holder.attempt != lease.attempt || holder.runner_id != Some(lease.runner) || is_late {
+    if !is_held(&holder, lease) || is_late {
         return Err(lease_expired().into());
     }
     let cancel = holder.status == WorkStatus::Cancelled;
@@ -150,8 +154,10 @@ fn read_lines(body: &[u8]) -> Result<Vec<LogLine>, Problem> {
     Ok(lines)
 }
 
-pub fn not_supported_yet(path: &str) -> Problem {
+pub async fn not_supported_yet<P: Platform>(platform: &P, request: &Request, job: JobId) -> Answer {
+    lease(&Scheduler::open(platform).await?, request.headers(), job).await?;
+    let path = request.uri().path();
     let what = path.rsplit('/').next().unwrap_or(path);
     let detail = format!("{what} are not supported yet by this version");
-    Problem::new(StatusCode::NOT_IMPLEMENTED, "not_supported_yet", "Not supported yet", detail)
+    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not_supported_yet", "Not supported yet", detail).into())
 }

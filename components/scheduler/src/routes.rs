@@ -66,7 +66,7 @@ pub async fn handle(platform: impl Platform, request: Request) -> Answer {
         To::Logs => jobs::logs(&platform, request, params.id("id", "job")?).await,
         To::Events => jobs::events(&platform, request, params.id("id", "job")?).await,
         To::AddJobs => additions::add(&platform, request, params.id("id", "job")?).await,
-        To::NotYet => Err(jobs::not_supported_yet(request.uri().path()).into()),
+        To::NotYet => jobs::not_supported_yet(&platform, &request, params.id("id", "job")?).await,
         To::Deliveries => deliveries::work_off(&platform, request).await,
         To::Register => runners::register(&platform, request).await,
         To::Start => control::start(&platform, request).await,

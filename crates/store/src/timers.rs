@@ -52,8 +52,10 @@ impl<C: Connection> Store<C> {
         Ok(())
     }
 
-    /// Marks that the clock looked, and after a silence of more than `silence_ms` puts off, once each, the leases
-    /// that fell due in it: nobody could have prolonged them.
+    /// Marks that the clock looked, and after a silence of more than `silence_ms` gives every lease its whole length
+    /// again, once: nobody could have prolonged them, and runners wait longer between two tries the longer nobody
+    /// answers. Deadlines that passed in the silence are put off as long, for what has ended in time may not have
+    /// been told yet.
     ///
     /// # Errors
     /// As every write.
@@ -67,7 +69,8 @@ impl<C: Connection> Store<C> {
         let last: Option<Timestamp> = rows.first().map(|r| r.parse(0)).transpose()?;
         if last.is_none_or(|last| now.since_ms(last) > silence_ms) {
             let sql = "UPDATE timers SET due_at = ?2, spared = 1
-              WHERE kind = 'lease' AND spared = 0 AND due_at <= ?1";
+              WHERE spared = 0 AND (kind = 'lease' AND due_at < ?2
+                OR kind IN ('job_deadline', 'stage_deadline', 'execution_deadline') AND due_at <= ?1)";
             self.connection.query(sql, vec![text(now), text(now.plus_ms(lease_ms))]).await?;
         }
         let sql = "INSERT INTO clock (id, ticked_at) VALUES (1, ?1)

@@ -1,5 +1,8 @@
 //! Who runs a job: a runner that has what the job asks for, here or elsewhere.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use serde_json::json;
 
 use crate::harness::http::Call;
@@ -58,11 +61,53 @@ fn a_runner_that_claims_runs_what_it_is_given_and_can_be_cancelled() {
 }
 
 #[test]
+fn a_job_that_its_runner_takes_for_impossible_fails_with_what_the_runner_said() {
+    let at = Installation::with(Settings { runner_slots: 0, ..Settings::default() });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let form = json!({ "name": "small", "labels": ["any"], "capacity": 1, "url": url });
+    let headers = vec![
+        ("authorization", format!("Bearer {}", runner_token(&at))),
+        ("content-type", "application/json".to_owned()),
+    ];
+    let body = form.to_string();
+    at.send(&Call { method: "POST", path: "/api/v1/runners", headers, body: body.as_bytes() }).expect(201);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let problem = json!({
+                "type": "about:blank", "title": "Content too large", "status": 413, "success": false,
+                "code": "body_too_large", "error": "Content too large", "detail": "it has more than I can hold",
+            });
+            let _ = stream.read(&mut [0; 64 * 1024]);
+            let body = problem.to_string();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 413 Content Too Large\r\ncontent-type: application/problem+json\r\n\
+                 content-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    let project = Project::in_database(&at, &one_job(&["true"]));
+    let ended = at.ended(&project.start());
+    let app = job(&ended, "build", "app");
+    assert_eq!((&app["status"], &app["reason"]), (&json!("failed"), &json!("config_error")), "{ended:#}");
+    let said = text(&ended["execution"]["error_details"]);
+    assert!(said.contains("it has more than I can hold"), "{said}");
+    at.at_rest();
+}
+
+/// What its runners register with.
+fn runner_token(at: &Installation) -> String {
+    let secrets = std::fs::read_to_string(at.data().join("secrets.env")).expect("it keeps its secrets");
+    let token = secrets.lines().find_map(|line| line.strip_prefix("SPIN_VARIABLE_RUNNER_TOKEN="));
+    token.expect("a token").to_owned()
+}
+
+#[test]
 fn a_runner_registers_with_the_runners_token_alone_and_a_token_of_one_job_is_of_no_other() {
     let at = Installation::with(Settings { runner_slots: 0, ..Settings::default() });
-    let secrets = std::fs::read_to_string(at.data().join("secrets.env")).expect("it keeps its secrets");
-    let token =
-        secrets.lines().find_map(|line| line.strip_prefix("SPIN_VARIABLE_RUNNER_TOKEN=")).expect("a token");
+    let token = &*runner_token(&at);
     let post = |path: &str, token: &str, body: &str| {
         let headers = vec![
             ("authorization", format!("Bearer {token}")),

@@ -1,8 +1,8 @@
 //! Executions from their first row to their last.
 
 use expect_test::{Expect, expect};
-use penstock_domain::{ExecutionStatus, Reason, WorkStatus};
-use penstock_engine::{Event, Refusal, Unreachable};
+use penstock_domain::{ExecutionStatus, Reason, Timestamp, WorkStatus};
+use penstock_engine::{Event, LEASE_MS, Refusal, Unreachable};
 use penstock_testkit::database::{Database, now_or_never};
 
 use crate::world::{CANCEL, SMALL, World};
@@ -316,4 +316,39 @@ fn a_stage_that_takes_too_long_fails_with_its_jobs() {
     let reason = Some(Reason::TimedOut);
     let detail = penstock_testkit::database::now_or_never(world.store.execution_detail(id)).unwrap().unwrap();
     assert_eq!(detail.stages[0].reason, reason);
+}
+
+#[test]
+fn after_a_silence_of_the_clock_every_lease_has_its_length_again_once_and_so_have_deadlines_that_passed() {
+    const SILENCE_MS: i64 = 10_000;
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.start(SMALL);
+    let job = world.assign_all()[0];
+    let due = |kind: &str| {
+        let sql = "SELECT due_at FROM timers WHERE kind = ?1";
+        let due: String = world.database.raw().query_row(sql, [kind], |r| r.get(0)).unwrap();
+        due.parse::<Timestamp>().unwrap()
+    };
+    let begun = due("lease").plus_ms(-LEASE_MS);
+    let due_after_ms = |kind: &str| due(kind).since_ms(begun);
+    let tick = |after_ms| {
+        let now = begun.plus_ms(after_ms);
+        now_or_never(world.store.spare_leases(now, SILENCE_MS, LEASE_MS)).unwrap();
+    };
+    database.raw().execute_batch(&format!("INSERT INTO clock VALUES (1, '{begun}')")).unwrap();
+    tick(SILENCE_MS);
+    assert_eq!(due_after_ms("lease"), LEASE_MS, "no silence yet");
+    let deadline = due_after_ms("job_deadline");
+
+    tick(2 * SILENCE_MS + 1);
+    let spared = 2 * SILENCE_MS + 1 + LEASE_MS;
+    assert_eq!((due_after_ms("lease"), due_after_ms("job_deadline")), (spared, deadline));
+    tick(4 * SILENCE_MS);
+    assert_eq!(due_after_ms("lease"), spared, "once");
+    let heard_at = begun.plus_ms(4 * SILENCE_MS);
+    assert!(now_or_never(world.store.prolong_lease(job, 1, heard_at.plus_ms(LEASE_MS))).unwrap());
+    tick(deadline + SILENCE_MS);
+    let put_off = deadline + SILENCE_MS + LEASE_MS;
+    assert_eq!((due_after_ms("lease"), due_after_ms("job_deadline")), (put_off, put_off));
 }
