@@ -1,5 +1,6 @@
 //! Reports of jobs: taken from whoever holds the job's lease, read, and stored.
 
+use std::hash::{DefaultHasher, Hasher as _};
 use std::rc::Rc;
 
 use http::{HeaderMap, StatusCode, header};
@@ -29,7 +30,7 @@ thread_local! {
 struct Told {
     format: ReportFormat,
     test_type: TestType,
-    path: String,
+    path: Option<String>,
 }
 
 pub async fn hand_in(platform: &impl Platform, request: Request, job: JobId) -> Answer {
@@ -40,8 +41,9 @@ pub async fn hand_in(platform: &impl Platform, request: Request, job: JobId) -> 
     let share = ROOM.with(|room| room.take_now(bytes)).ok_or_else(busy)?;
     let body = read_bytes_at_once(request, MAX_REPORT_BYTES).await?;
     let parsed = told.format.parse(&body).map_err(|error| bad_report(&error))?;
+    let path = told.path.unwrap_or_else(|| unnamed(told.format, &body));
     drop(body);
-    let results = rows::of(parsed, &told.path, &mut moment(platform).ids());
+    let results = rows::of(parsed, &path, &mut moment(platform).ids());
     drop(share);
     let report = NewReport {
         execution: holder.execution_id,
@@ -49,7 +51,7 @@ pub async fn hand_in(platform: &impl Platform, request: Request, job: JobId) -> 
         job,
         attempt: holder.attempt,
         format: told.format.as_str().to_owned(),
-        path: told.path,
+        path,
         test_type: told.test_type,
         results,
     };
@@ -98,16 +100,21 @@ fn told(request: &Request) -> Result<Told, Problem> {
         }
     };
     let test_type = query.parse("test_type")?.unwrap_or(TestType::Unit);
-    let path = query
-        .get("path")
-        .ok_or_else(|| bad_parameter("path", "say where the report lay in the workspace"))?;
+    let path = query.get("path").unwrap_or_default();
     if path.len() > MAX_PATH_BYTES {
         return Err(bad_parameter("path", &format!("it has at most {MAX_PATH_BYTES} bytes")));
     }
     if path.chars().any(char::is_control) {
         return Err(bad_parameter("path", "it has no control characters"));
     }
-    Ok(Told { format, test_type, path: path.to_owned() })
+    Ok(Told { format, test_type, path: (!path.is_empty()).then(|| path.to_owned()) })
+}
+
+/// What a report is known by whose sender does not say where it lay: the same for the same bytes.
+fn unnamed(format: ReportFormat, body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    format!("{format}-{:016x}", hasher.finish())
 }
 
 fn bad_parameter(name: &str, why: &str) -> Problem {

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::operation::Operation;
-use super::refusals::{BODY, DERIVED_TOKEN, JSON_BODY, LEASE, LOG, NOT_FOUND, OVERTAKEN, REPORT, STORE};
+use super::refusals::{
+    ADDED_JOBS, BODY, DERIVED_TOKEN, JSON_BODY, LEASE, LOG, NOT_FOUND, OVERTAKEN, REPORT, STORE,
+};
 use super::schemas::{Schemas, text};
 use crate::runner::{Accepted, HeartbeatAnswer, JobEvents, JobsAdded, LogLine};
 
@@ -34,14 +36,14 @@ fn add_jobs(schemas: &mut Schemas) -> Operation {
     Operation::new("post", "/api/v1/jobs/{id}/jobs", "addJobs", TAG, "Add jobs to the stage of a running job")
         .about(
             "YAML, at most 256 KiB: `jobs: […]` as in a stage of the pipeline file. They become part of the stage, and \
-             what depends on it waits for them. Those that the job added before are left out, so a call back may be \
-             sent again.",
+             what depends on it waits for them. Those that the job added before are not added again, so a call \
+             back may be sent again.",
         )
         .for_whom(&["lease"])
         .query("upload", json!({ "type": "integer", "minimum": 0 }), "The step that adds them, from 0.")
         .body_of("application/yaml", json!({ "schema": text() }), true)
-        .json(200, "So many were added.", schemas.answered::<JobsAdded>())
-        .refuses(&[BODY, REPORT, NOT_FOUND, LEASE, OVERTAKEN, DERIVED_TOKEN, STORE])
+        .json(200, "So many are there of this upload.", schemas.answered::<JobsAdded>())
+        .refuses(&[BODY, ADDED_JOBS, REPORT, NOT_FOUND, LEASE, OVERTAKEN, DERIVED_TOKEN, STORE])
 }
 
 fn logs(schemas: &mut Schemas) -> Operation {

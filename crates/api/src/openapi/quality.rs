@@ -4,7 +4,7 @@ use penstock_domain::TestType;
 use serde_json::{Value, json};
 
 use super::operation::Operation;
-use super::refusals::{BODY, HANDED_ON, JSON_BODY, LEASE, NOT_FOUND, OVERTAKEN, QUERY, Refusal, STORE};
+use super::refusals::{BODY, HANDED_ON, JSON_BODY, LEASE, NOT_FOUND, ONCE, OVERTAKEN, QUERY, Refusal, STORE};
 use super::schemas::{Schemas, cursor, list_of, text};
 use crate::quality::{
     GateEvaluation, GateSummary, OverrideQualityGate, ReportSummary, TestResult, TestSummary,
@@ -57,16 +57,16 @@ fn hand_in(schemas: &mut Schemas) -> Operation {
     let path = "/api/v1/jobs/{id}/reports";
     Operation::new("post", path, "handInReport", "runner protocol", "Hand in a report")
         .about(
-            "The file as its tool wrote it, at most 64 MiB. `type` and `path` have to be there; without `test_type` \
-             it counts as `unit`. Known by attempt, type and path: what was handed in before stays as it is, and \
-             is answered with 200.",
+            "The file as its tool wrote it, at most 64 MiB. `type` has to be there; without `test_type` it counts \
+             as `unit`. Known by attempt, type and path, without a path by what it says: what was handed in before \
+             stays as it is, and is answered with 200.",
         )
         .for_whom(&["lease"])
         .query("type", json!({ "type": "string", "enum": ["junit", "lcov"] }), "Its format.")
         .query("test_type", test_type, "What its tests are about.")
         .query(
             "path",
-            json!({ "type": "string", "minLength": 1, "maxLength": 1_024 }),
+            json!({ "type": "string", "maxLength": 1_024 }),
             "Where it lay, relative to the job's workspace; the bound is of bytes.",
         )
         .body_of("*/*", json!({ "schema": text() }), true)
@@ -136,7 +136,9 @@ fn override_gate(schemas: &mut Schemas) -> Operation {
              the way, the work goes on in a new execution: `continued_in`. For approvers and up.",
         )
         .for_whom(&[SCHEME])
+        .shared("IdempotencyKey")
         .body(schemas.asked::<OverrideQualityGate>())
         .success(200, "The overridden gate.", members)
-        .refuses(&[JSON_BODY, NOT_FOUND, OVERTAKEN, HANDED_ON, GATE, ROLE, STORE])
+        .with_headers(200, &[("Idempotent-Replayed", "IdempotentReplayed")])
+        .refuses(&[JSON_BODY, ONCE, NOT_FOUND, OVERTAKEN, HANDED_ON, GATE, ROLE, STORE])
 }

@@ -163,6 +163,11 @@ pub const REPORT: &[Refusal] = &[
     refusal(409, "not_now", "somebody else has decided meanwhile"),
 ];
 
+pub const ADDED_JOBS: &[Refusal] = &[
+    refusal(400, "bad_encoding", "the jobs are not UTF-8 text"),
+    refusal(422, "invalid_input", "the jobs are not what a stage's may be; `errors` names each"),
+];
+
 pub const LOG: &[Refusal] = &[
     refusal(400, "bad_log_line", "a line is not JSON, too long, out of order or one too many"),
     refusal(409, "log_gap", "lines before these are missing; `detail` says from which `seq` to send"),

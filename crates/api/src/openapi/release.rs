@@ -115,13 +115,15 @@ fn deployments(schemas: &mut Schemas) -> Vec<Operation> {
                 "For approvers. The version before is deployed again, and this one is quarantined: it is not \
                  deployed there again until somebody lifts that.",
             )
+            .shared("IdempotencyKey")
             .body(schemas.asked::<WithReason>())
             .success(
                 202,
                 "It was decided; see the deployments for what becomes of it.",
                 [("rollback", schemas.answered::<Rollback>())],
             )
-            .refuses(&[JSON_BODY, NOT_FOUND, OVERTAKEN, HANDED_ON, ROLE, STORE]),
+            .with_headers(202, &[("Idempotent-Replayed", "IdempotentReplayed")])
+            .refuses(&[JSON_BODY, ONCE, NOT_FOUND, OVERTAKEN, HANDED_ON, ROLE, STORE]),
     ]
 }
 

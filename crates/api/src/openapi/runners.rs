@@ -61,6 +61,7 @@ pub fn pushes(schemas: &mut Schemas) -> Vec<Operation> {
             .empty(202, "The runner takes it.")
             .empty(409, "This attempt is here already: counts as taken.")
             .empty(429, "The runner is full: the job waits, and is pushed again.")
+            .empty(400, "No runner takes such a job, as with 413 and 422: it fails.")
             .empty(503, "The runner does not want it, as with any other 4XX: another one gets it."),
         signed("pushCancel", "POST {url}/v1/cancel: end this attempt now", cancel)
             .empty(202, "It ends, or is not here.")
