@@ -1,6 +1,6 @@
 //! Ready jobs are given to runners with free slots.
 
-use penstock_engine::{Assignment, Event, assign, fits};
+use penstock_engine::{Assignment, Event, Refusal, assign, fits};
 use penstock_guest::{Decided, Failure, Platform, commit_event};
 use penstock_store::Cause;
 
@@ -20,9 +20,6 @@ pub async fn assign_ready<P: Platform>(scheduler: &Scheduler<P>) -> Result<Occas
     }
     let free = runners.iter().map(|r| r.free).sum::<u32>().min(BATCH);
     let ready = scheduler.store.ready_jobs(&wanted, now, free).await?;
-    // Looked at again after the jobs: between the two looks another may have given away the first of them, and who counted
-    // the slots before and the jobs after would give the next one to a runner that is full.
-    let runners = scheduler.store.supply(now).await?;
     let assignments = assign(&ready, &runners);
     let mut occasion = Occasion { jobs: assignments.len() as u32 == BATCH, ..Occasion::default() };
     for assignment in assignments {
@@ -40,6 +37,8 @@ async fn give<P: Platform>(scheduler: &Scheduler<P>, assignment: &Assignment) ->
             scheduler.follow(&changes);
             Ok(Occasion::default())
         }
+        // The job is to be had still, and another runner may have room.
+        Decided::Refused(Refusal::RunnerFull) => Ok(Occasion { jobs: true, ..Occasion::default() }),
         // Somebody else was quicker.
         Decided::Nothing | Decided::Refused(_) | Decided::Unknown => Ok(Occasion::default()),
     }

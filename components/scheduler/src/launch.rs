@@ -283,6 +283,9 @@ impl<P: Platform> Scheduler<P> {
             if let Some(known) = self.known(launch, at.now).await? {
                 return Ok(Launched::Already(known));
             }
+            let (runners, demands) = self.store.supply_and_demand(at.now).await?;
+            // Nobody goes before those that wait.
+            state.runners = if demands.is_empty() { runners } else { vec![] };
             let context = ExecutionContext {
                 run: launch.run.clone(),
                 target: launch.target.clone(),
@@ -302,7 +305,7 @@ impl<P: Platform> Scheduler<P> {
             complete(id, &mut decision.changes);
             match self.store.commit(&Entry::of_execution(id, &decision), &launch.by, at.now).await {
                 Ok(_) => return Ok(Launched::Started(id, Box::new(decision.changes))),
-                Err(StoreError::Conflict | StoreError::Exists(_)) => {}
+                Err(StoreError::Conflict | StoreError::RunnerFull | StoreError::Exists(_)) => {}
                 Err(other) => return Err(other.into()),
             }
         }

@@ -48,6 +48,8 @@ pub fn refused(refusal: &Refusal) -> Problem {
         Refusal::Unknown(what) => Problem::not_found(what),
         Refusal::BadReport(_) | Refusal::Illegal(_) => Problem::bad_request("bad_report", detail),
         Refusal::Forbidden(_) => Problem::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail),
-        Refusal::NotNow(_) | Refusal::NeedsWhole => Problem::conflict("not_now", detail),
+        Refusal::NotNow(_) | Refusal::RunnerFull | Refusal::NeedsWhole => {
+            Problem::conflict("not_now", detail)
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt of a job: given to a runner, reported on, lost, ended, tried again.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use penstock_domain::{ExecutionStatus, JobId, Reason, RetryCause, RunnerId, Timestamp, WorkStatus};
@@ -8,7 +9,8 @@ use crate::change::TimerKind;
 use crate::decide::Refusal;
 use crate::draft::Draft;
 use crate::event::{RunnerReport, Unreachable};
-use crate::model::JobReport;
+use crate::matching::{self, Assignment, ReadyJob, RunnerSlots};
+use crate::model::{Job, JobReport};
 use crate::{DEADLINE_GRACE_MS, LEASE_MS, MAX_OUTPUT_BYTES, MAX_REFUSALS, cascade};
 
 pub(crate) fn assign(draft: &mut Draft, job: JobId, runner: RunnerId) -> Result<(), Refusal> {
@@ -34,6 +36,26 @@ pub(crate) fn assign(draft: &mut Draft, job: JobId, runner: RunnerId) -> Result<
         timeout_ms.saturating_add(DEADLINE_GRACE_MS),
     );
     draft.dispatch(id, attempt, runner);
+    draft.changes.slots.push(runner);
+    Ok(())
+}
+
+/// Gives the jobs that are ready at once to these runners, as far as they go.
+pub(crate) fn give_away(draft: &mut Draft, runners: &[RunnerSlots]) -> Result<(), Refusal> {
+    if runners.is_empty() || draft.state.execution.status != ExecutionStatus::Running {
+        return Ok(());
+    }
+    let (now, execution_id) = (draft.now, draft.state.execution.id);
+    let is_ready = |j: &&Job| j.status == WorkStatus::Pending && j.ready_at.is_some_and(|at| at <= now);
+    let mut ready: Vec<_> = draft.state.jobs.iter().filter(is_ready).collect();
+    ready.sort_by_key(|job| Reverse(job.spec.priority));
+    let ready: Vec<_> = ready
+        .iter()
+        .map(|job| ReadyJob { id: job.id, execution_id, runs_on: job.spec.runs_on.clone() })
+        .collect();
+    for Assignment { job, runner, .. } in matching::assign(&ready, runners) {
+        assign(draft, job, runner)?;
+    }
     Ok(())
 }
 

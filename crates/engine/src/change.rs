@@ -64,6 +64,9 @@ pub struct Changes {
     /// Effects that this change makes an end of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outbox_done: Vec<OutboxId>,
+    /// Runners that are given a job by this, once for each: it holds only while they have a slot for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<RunnerId>,
     /// Timers that this was decided on: still due, or it does not hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub due: Vec<TimerId>,

@@ -14,11 +14,12 @@ use crate::change::{EffectKind, ExecutionRow, GateRow, Guard, NewRows, StageRow,
 use crate::decide::{Decision, Refusal};
 use crate::delivery::{Environment, StageGate};
 use crate::draft::Draft;
+use crate::matching::RunnerSlots;
 use crate::model::{Execution, ExecutionContext, HandedOn, Job, Snapshot, Stage};
 use crate::moment::{Ids, Moment};
 use crate::rerun::{Rerun, RerunGate, RerunJob, RerunStage};
 use crate::rows;
-use crate::{ending, forge_status};
+use crate::{attempt, ending, forge_status};
 
 /// The pipeline as far as a new execution depends on it; guarded by its version.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,9 @@ pub struct PipelineState {
     pub facts: Facts,
     /// The concurrency group of the new execution, where it has one.
     pub group: Option<GroupState>,
+    /// Runners with free slots, where no job waits for any: the new execution's first jobs are theirs at once, in the same
+    /// change.
+    pub runners: Vec<RunnerSlots>,
 }
 
 /// A concurrency group as far as a new execution of it depends on it; guarded by its version.
@@ -190,6 +194,7 @@ pub fn create(
         created: NewRows::default(),
         stages: vec![],
         jobs: vec![],
+        gives_at_once: !pipeline.runners.is_empty(),
         gates: vec![],
         handed_on: vec![],
         new_ids: BTreeMap::new(),
@@ -220,6 +225,7 @@ pub fn create(
     let is_broken = broken.is_some();
     let has_room = !pipeline.has_to_wait() && pipeline.has_room(&new.admission) && others.newer.is_none();
     begin(&mut draft, has_room, broken, is_held)?;
+    attempt::give_away(&mut draft, &pipeline.runners)?;
     draft.changes.guards.push(pipeline.guard());
     if let Some(group) = pipeline.group.as_ref().filter(|_| !is_broken) {
         draft.changes.guards.push(group.guard());
@@ -353,8 +359,9 @@ struct Rows<'a> {
     execution: ExecutionId,
     created: NewRows,
     stages: Vec<Stage>,
-    /// Those with a condition: a starting stage asks them.
+    /// Those with a condition: a starting stage asks them. And those that may be given away at once.
     jobs: Vec<Job>,
+    gives_at_once: bool,
     gates: Vec<StageGate>,
     handed_on: Vec<HandedOn>,
     /// Of jobs that were before.
@@ -412,6 +419,7 @@ impl Rows<'_> {
             jobs_failed: 0,
         });
         let stage_name = row.name.clone();
+        let is_given = self.gives_at_once && row.depends_on.is_empty();
         self.created.stages.push(row);
         for gate in stage.gates {
             self.gate(id, gate, status == WorkStatus::Succeeded);
@@ -419,7 +427,7 @@ impl Rows<'_> {
         for (order, job) in stage.jobs.into_iter().enumerate() {
             let is_left_out = is_carried && job.carried_from.is_none();
             let left_out = is_left_out.then_some(reason.unwrap_or(Reason::ConditionFalse));
-            self.job((id, &stage_name), count(order), job, left_out);
+            self.job((id, &stage_name), count(order), job, left_out, is_given);
         }
     }
 
@@ -466,6 +474,7 @@ impl Rows<'_> {
         order: u32,
         job: RerunJob,
         left_out: Option<Reason>,
+        is_given: bool,
     ) {
         let id = JobId(self.ids.uuid());
         let RerunJob { planned, carried_from, outputs, was, added_by } = job;
@@ -479,7 +488,7 @@ impl Rows<'_> {
             _ => WorkStatus::Pending,
         };
         let is_asked = planned.condition.is_some() || planned.siblings.is_some();
-        if is_asked && status == WorkStatus::Pending {
+        if (is_asked || is_given) && status == WorkStatus::Pending {
             self.jobs.push(rows::waiting_job(id, stage_id, order, &planned));
         }
         if let Some(outputs) = outputs.clone().filter(|_| is_carried) {

@@ -41,6 +41,9 @@ pub enum Refusal {
     /// The event came too late to matter: somebody else has decided meanwhile.
     #[error("{0}")]
     NotNow(&'static str),
+    /// The runner's last slot was given away meanwhile.
+    #[error("the runner has no free slot any more")]
+    RunnerFull,
     /// Whoever asks may not decide on this.
     #[error("{0}")]
     Forbidden(String),

@@ -55,6 +55,7 @@ pub async fn commit_event<C: Connection>(
         match commit(store, id, &decision, by, at.now).await {
             Ok(()) => return Ok(Decided::Committed(Box::new(decision.changes))),
             Err(StoreError::Conflict) => {}
+            Err(StoreError::RunnerFull) => return Ok(Decided::Refused(Refusal::RunnerFull)),
             Err(other) => return Err(other.into()),
         }
     }

@@ -27,7 +27,7 @@ impl From<Problem> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::Told(Problem::conflict(
+            StoreError::Conflict | StoreError::RunnerFull => Self::Told(Problem::conflict(
                 "conflict",
                 "it was changed by somebody else meanwhile; read it and try again",
             )),

@@ -56,7 +56,8 @@ impl<C: Connection> Store<C> {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the subject, or one that the change guards, is no longer at the expected
-    /// version; [`StoreError::Exists`] when a unique index refuses a new row.
+    /// version; [`StoreError::RunnerFull`] when a runner is given more than it has slots for;
+    /// [`StoreError::Exists`] when a unique index refuses a new row.
     pub async fn commit<T: Serialize>(
         &self,
         entry: &Entry<'_, T>,

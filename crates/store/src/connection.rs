@@ -55,6 +55,9 @@ pub enum DbError {
     /// The journal's guard.
     #[error("conflict")]
     Conflict,
+    /// The same, of a runner that is given more jobs than it has slots.
+    #[error("runner is full")]
+    RunnerFull,
     /// Names the columns of the unique index.
     #[error("unique constraint failed: {0}")]
     Unique(String),
@@ -75,6 +78,8 @@ impl DbError {
         let lower = message.to_ascii_lowercase();
         if lower.contains("conflict") {
             Self::Conflict
+        } else if lower.contains("runner is full") {
+            Self::RunnerFull
         } else if lower.contains("database is locked") || lower.contains("database table is locked") {
             Self::Busy
         } else if lower.contains("no such table") {
@@ -94,6 +99,7 @@ mod tests {
         let of = DbError::from_message;
         assert_eq!(of("conflict"), DbError::Conflict);
         assert_eq!(of("SQLITE_CONSTRAINT_TRIGGER: conflict (code 1811)"), DbError::Conflict);
+        assert_eq!(of("runner is full"), DbError::RunnerFull);
         let unique = "UNIQUE constraint failed: deliveries.forge, deliveries.delivery_key";
         assert_eq!(of(unique), DbError::Unique("deliveries.forge, deliveries.delivery_key".into()));
         assert_eq!(of("database is locked"), DbError::Busy);

@@ -76,6 +76,9 @@ pub enum StoreError {
     /// The state has changed since it was read: read again, decide again.
     #[error("the state has changed meanwhile")]
     Conflict,
+    /// A runner that the change gives a job to has no free slot any more.
+    #[error("the runner has no free slot any more")]
+    RunnerFull,
     /// A unique index refused the row.
     #[error("{0} is already there")]
     Exists(String),
@@ -91,6 +94,7 @@ impl From<DbError> for StoreError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Conflict => Self::Conflict,
+            DbError::RunnerFull => Self::RunnerFull,
             DbError::Unique(what) => Self::Exists(what),
             other => Self::Database(other),
         }

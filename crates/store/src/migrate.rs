@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 5, name: "in_turn", sql: include_str!("../../../migrations/0005_in_turn.sql") },
     Migration { version: 6, name: "any_case", sql: include_str!("../../../migrations/0006_any_case.sql") },
+    Migration { version: 7, name: "slots", sql: include_str!("../../../migrations/0007_slots.sql") },
 ];
 
 /// How often another's lock is waited for.

@@ -90,16 +90,6 @@ impl From<Asked> for Admission {
     }
 }
 
-/// Runners with free slots, as one JSON array; ?1 is now, ?2 since when whoever failed has to have been seen.
-const SUPPLY: &str =
-    "SELECT json_group_array(json_object('id', id, 'labels', json(labels), 'free', free, 'failures', failures))
-      FROM (SELECT r.id, r.labels, r.failures, r.capacity
-        - (SELECT count(*) FROM jobs WHERE runner_id = r.id AND status = 'running') AS free
-      FROM runners AS r
-      WHERE r.url IS NOT NULL AND (r.unreachable_until IS NULL OR r.unreachable_until <= ?1)
-        AND (r.failures = 0 OR r.last_seen_at > ?2))
-      WHERE free > 0";
-
 impl<C: Connection> Store<C> {
     /// The first queued execution of each pipeline and of each concurrency group, where both have room for it: by
     /// priority, then by age. What is held for a person's leave is no part.
@@ -130,23 +120,20 @@ impl<C: Connection> Store<C> {
                SELECT (SELECT min(j.runs_on) FROM jobs AS j
                  WHERE j.status = 'pending' AND j.ready_at IS NOT NULL AND j.runs_on > d.runs_on), n + 1
                FROM demand AS d WHERE d.runs_on IS NOT NULL AND n < {MAX_DEMANDS})
-             SELECT ({SUPPLY}),
+             SELECT
+               (SELECT json_group_array(json_object('id', id, 'labels', json(labels), 'free', free, 'failures', failures))
+                 FROM (SELECT r.id, r.labels, r.failures, r.capacity
+                   - (SELECT count(*) FROM jobs WHERE runner_id = r.id AND status = 'running') AS free
+                 FROM runners AS r
+                 WHERE r.url IS NOT NULL AND (r.unreachable_until IS NULL OR r.unreachable_until <= ?1)
+                   AND (r.failures = 0 OR r.last_seen_at > ?2))
+                 WHERE free > 0),
                (SELECT json_group_array(json(runs_on)) FROM demand WHERE runs_on IS NOT NULL)"
         );
         let seen_since = now.plus_ms(-GONE_MS);
         let rows = self.connection.query(&sql, vec![text(now), text(seen_since)]).await?;
         let read = |r: &Row| Ok((r.json(0)?, r.json(1)?));
         rows.first().map(read).transpose().map(Option::unwrap_or_default)
-    }
-
-    /// Runners that can be reached and have a free slot, now.
-    ///
-    /// # Errors
-    /// As every read.
-    pub async fn supply(&self, now: Timestamp) -> Result<Vec<RunnerSlots>, StoreError> {
-        let parameters = vec![text(now), text(now.plus_ms(-GONE_MS))];
-        let rows = self.connection.query(SUPPLY, parameters).await?;
-        rows.first().map(|r| r.json(0)).transpose().map(Option::unwrap_or_default)
     }
 
     /// Ready jobs with one of these demands: by priority, then the longest ready first.

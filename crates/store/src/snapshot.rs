@@ -195,6 +195,7 @@ impl<C: Connection> Store<C> {
                 environments: vec![],
                 facts: Facts::default(),
                 group: None,
+                runners: vec![],
             })
         };
         rows.first().map(state).transpose()

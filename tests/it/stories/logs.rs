@@ -135,7 +135,7 @@ fn every_change_is_told_live_and_from_any_point_on() {
     let last = changes.last().expect("changes");
     assert_eq!(last.data["execution"]["status"], "succeeded");
     let causes: BTreeSet<_> = changes.iter().filter_map(|one| one.data["cause"].as_str()).collect();
-    assert!(causes.is_superset(&BTreeSet::from(["webhook", "assign", "report"])), "{causes:?}");
+    assert!(causes.is_superset(&BTreeSet::from(["webhook", "report"])), "{causes:?}");
     assert!(
         !all.iter().any(|one| one.data.to_string().contains("outbox")),
         "effects are not for the outside"

@@ -1,6 +1,6 @@
 //! One INSERT a change: guarded, whole, and the only way.
 
-use penstock_engine::decide;
+use penstock_engine::{Event, decide};
 use penstock_store::{MIGRATIONS, StoreError, statements};
 use penstock_testkit::database::{Database, migrated, now_or_never};
 
@@ -33,6 +33,30 @@ fn a_guard_on_another_subject_is_held_too() {
     let (b, second) = penstock_engine::create(new, &state, &world.moment()).unwrap();
     world.commit(a, &first).unwrap();
     assert!(matches!(world.commit(b, &second), Err(StoreError::Conflict)), "both would be number 1");
+}
+
+#[test]
+fn a_runner_is_given_no_more_than_it_has_slots_for() {
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.register(1);
+    let decided = [SMALL, SMALL].map(|text| {
+        let id = world.start(text);
+        let of_it = "SELECT id FROM jobs WHERE execution_id = ?1";
+        let job: String = database.raw().query_row(of_it, [id.to_string()], |r| r.get(0)).unwrap();
+        let job = job.parse().unwrap();
+        let snapshot = now_or_never(world.store.snapshot(Some(id), Some(job), false)).unwrap().unwrap();
+        let event = Event::Assign { job, runner: world.runner };
+        (id, decide(snapshot, &event, &world.moment()).unwrap())
+    });
+    let running = || world.count("SELECT count(*) FROM jobs WHERE status = 'running'");
+    world.commit(decided[0].0, &decided[0].1).unwrap();
+    let refused = world.commit(decided[1].0, &decided[1].1);
+    assert!(matches!(refused, Err(StoreError::RunnerFull)), "{refused:?}");
+    assert_eq!(running(), 1);
+    world.register(2);
+    world.commit(decided[1].0, &decided[1].1).unwrap();
+    assert_eq!(running(), 2);
 }
 
 #[test]

@@ -352,3 +352,41 @@ fn after_a_silence_of_the_clock_every_lease_has_its_length_again_once_and_so_hav
     let put_off = deadline + SILENCE_MS + LEASE_MS;
     assert_eq!((due_after_ms("lease"), due_after_ms("job_deadline")), (put_off, put_off));
 }
+
+#[test]
+fn what_an_execution_begins_with_is_given_away_with_it_as_far_as_there_is_room() {
+    const WIDE: &str = "
+name: wide
+on: push
+stages:
+  - name: build
+    jobs:
+      - { name: gpu, runs_on: gpu, steps: [make] }
+      - { name: later, runs_on: linux, steps: [make] }
+      - { name: first, runs_on: linux, priority: 10, steps: [make] }
+  - name: test
+    depends_on: [build]
+    jobs: [{ name: unit, runs_on: linux, steps: [test] }]
+";
+    let database = Database::in_memory();
+    let world = World::new(&database);
+    world.register(1);
+    world.gives_at_once.set(true);
+    let id = world.start(WIDE);
+    assert_eq!(
+        world.count("SELECT count(*) FROM journal WHERE subject LIKE 'execution:%'"),
+        1,
+        "in one change"
+    );
+    let running = "SELECT group_concat(job_name) FROM jobs WHERE status = 'running'";
+    let running: String = database.raw().query_row(running, [], |r| r.get(0)).unwrap();
+    assert_eq!(running, "first");
+    let dispatched = "SELECT count(*) FROM outbox AS o JOIN jobs AS j ON j.id = o.payload ->> '$.job_id'
+      JOIN timers AS t ON t.job_id = j.id AND t.kind = 'lease' WHERE o.kind = 'dispatch' AND j.job_name = 'first'";
+    assert_eq!(world.count(dispatched), 1);
+    world.register(10);
+    world.finish(world.running("first"), 1, WorkStatus::Succeeded).unwrap();
+    world.assign_all();
+    world.finish(world.running("later"), 1, WorkStatus::Succeeded).unwrap();
+    assert_eq!(world.status(id), ExecutionStatus::Running, "it waits for the gpu");
+}

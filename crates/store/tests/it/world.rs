@@ -21,6 +21,8 @@ pub struct World<'a> {
     pub runner: RunnerId,
     /// Their names.
     pub environments: std::cell::RefCell<Vec<String>>,
+    /// Whether a new execution's jobs are given away with it.
+    pub gives_at_once: Cell<bool>,
     now: Cell<i64>,
     drawn: Cell<u64>,
 }
@@ -35,6 +37,7 @@ impl<'a> World<'a> {
             pipeline: PipelineId(id(1)),
             runner: RunnerId(id(2)),
             environments: Default::default(),
+            gives_at_once: Cell::new(false),
             now: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),
         };
@@ -149,6 +152,9 @@ impl<'a> World<'a> {
         let names: Vec<_> = self.environments.borrow().iter().cloned().collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         state.environments = now_or_never(self.store.environments_of(self.pipeline, &names)).unwrap();
+        if self.gives_at_once.get() {
+            state.runners = now_or_never(self.store.supply_and_demand(self.now())).unwrap().0;
+        }
         let (id, decision) = create(new, &state, &self.moment()).unwrap();
         self.commit(id, &decision).unwrap();
         id

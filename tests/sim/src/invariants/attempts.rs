@@ -10,6 +10,9 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
             if after.attempt != 1 {
                 return Err(format!("{name} is new, and at attempt {}", after.attempt));
             }
+            if after.status == "running" {
+                fits(change, &job)?;
+            }
             continue;
         };
         let cause = change.entry.cause.as_str();
@@ -87,6 +90,14 @@ fn fits(change: &Change<'_>, job: &super::JobChange<'_>) -> Result<(), String> {
     let Some(runner) = index.and_then(|index| change.world.scenario.runners.get(index)) else {
         return Ok(());
     };
+    let rows = change.world.database.look(
+        "SELECT count(*) FROM jobs WHERE runner_id = ?1 AND status = 'running'",
+        [job.after.runner_id.as_deref().unwrap_or_default()],
+    );
+    let has = rows.first().and_then(|r| r.integer(0).ok()).unwrap_or(0);
+    if has > i64::from(runner.capacity) {
+        return Err(format!("runner {index:?} has {has} jobs, and {} slots", runner.capacity));
+    }
     match spec.runs_on.iter().find(|label| !runner.labels.contains(label)) {
         Some(label) => Err(format!("{} needs {label}, and runner {index:?} does not have it", job.name())),
         None => Ok(()),

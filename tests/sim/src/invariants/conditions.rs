@@ -162,7 +162,8 @@ fn jobs(change: &Change<'_>, stage: &Stage, spec: &StageSpec) -> Result<(), Stri
         let is_left_out = job.status == "skipped" && job.reason.as_deref() == Some(why);
         let is_limited = written.matrix.is_some_and(|m| m.max_parallel.is_some());
         let waits = is_limited && job.reason.as_deref() == Some("parallel_limit");
-        let is_ready = job.status == "pending" && (job.ready_at.is_some() != waits);
+        let is_given = job.status == "running" && change.before.is_none() && !waits;
+        let is_ready = is_given || job.status == "pending" && (job.ready_at.is_some() != waits);
         // A stage that began and ended in the same moment has nothing that waits.
         if runs == is_left_out || (runs && !is_ready) {
             let is = (&job.status, &job.reason, job.ready_at);

@@ -28,7 +28,8 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
         if job.stage.status != "running" {
             return Err(format!("{} began while its stage is {}", job.name(), job.stage.status));
         }
-        let ready_at = job.before.and_then(|b| b.ready_at);
+        // One that is new was ready with its stage.
+        let ready_at = job.before.map_or(Some(change.entry.at_ms), |b| b.ready_at);
         if ready_at.is_none_or(|ready| ready > change.entry.at_ms) {
             return Err(format!(
                 "{} began at {} and was ready at {ready_at:?}",

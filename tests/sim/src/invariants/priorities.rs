@@ -13,7 +13,7 @@ pub fn check(change: &Change<'_>) -> Result<(), String> {
     if !change.world.taken().is_empty() {
         return Ok(());
     }
-    for job in change.jobs().filter(|job| job.after.status == "running" && job.was() == "pending") {
+    for job in change.jobs().filter(|job| job.after.status == "running" && job.was() != "running") {
         one(change, &job)?;
     }
     Ok(())

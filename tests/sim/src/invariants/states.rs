@@ -12,7 +12,7 @@ fn may_follow(what: &str, from: &str, to: &str) -> bool {
         ("stage", "") => true,
         ("stage", "pending") => to != "pending",
         ("stage", "running") => matches!(to, "succeeded" | "failed" | "cancelled"),
-        ("job", "") => matches!(to, "pending" | "succeeded" | "skipped" | "failed"),
+        ("job", "") => matches!(to, "pending" | "running" | "succeeded" | "skipped" | "failed"),
         ("job", "pending") => matches!(to, "running" | "failed" | "cancelled" | "skipped"),
         ("job", "running") => matches!(to, "pending" | "succeeded" | "failed" | "cancelled"),
         _ => false,
