@@ -216,6 +216,11 @@ pub const ALL: &[Bug] = &[
         },
     },
     Bug {
+        name: "slots_not_counted",
+        what: "Who gives jobs to a runner does not look what others have given it meanwhile.",
+        place: Place::Trigger { name: "journal_guard_slots", from: "> r.capacity", to: "> r.capacity + 100" },
+    },
+    Bug {
         name: "guards_not_counted",
         what: "Others are not told that what they decided on has changed.",
         place: Place::Trigger {

@@ -40,9 +40,17 @@ fn script(spec: &JobSpec, attempt: i64) -> Option<bool> {
     Some(true)
 }
 
+fn hands_on(change: &Change<'_>, job: &str) -> bool {
+    let rows = change.world.database.look("SELECT outputs IS NOT NULL FROM jobs WHERE id = ?1", [job]);
+    rows.first().and_then(|row| row.integer(0).ok()) == Some(1)
+}
+
 fn ended(change: &Change<'_>, job: &JobChange<'_>) -> Result<(), String> {
     let (Some(spec), Some(before)) = (job.spec, job.before) else { return Ok(()) };
     let name = job.name();
+    if job.after.status != "succeeded" && hands_on(change, &job.after.id) {
+        return Err(format!("{name} is {}, and hands on outputs", job.after.status));
+    }
     if job.after.status == "succeeded" {
         for (index, step) in job.after.steps.iter().enumerate() {
             let may_fail = spec.steps.get(index).is_some_and(|s| s.continue_on_error);
