@@ -90,6 +90,7 @@ mod tests {
             ("ftp://example.org/a", Form),
             ("ext::sh -c touch% x", Form),
             ("https:///a", Form),
+            ("https://user:pass/word@example.org/a", Form),
             ("file://example.org/a", Form),
             ("ssh://-oProxyCommand=x/a", Form),
             ("ssh://git@-oProxyCommand=x/a", Form),

@@ -234,6 +234,18 @@ mod tests {
     }
 
     #[test]
+    fn a_long_secret_is_found_in_base64_of_several_lines() {
+        let secret: String = (0..100).map(|n| char::from(b'a' + n % 26)).collect();
+        let redactor = Redactor::new([&*secret]);
+        let whole = STANDARD.encode(&secret);
+        for length in BASE64_LINES {
+            let lines: Vec<_> = whole.as_bytes().chunks(length).collect();
+            let told = in_pieces(&redactor, [lines.join(&b"\n"[..]).as_slice()]);
+            assert!(told.lines().all(|line| line == "***"), "{told}");
+        }
+    }
+
+    #[test]
     fn a_secret_cut_at_any_two_points_never_leaks() {
         let redactor = Redactor::new(["hunter2!", "two\nlines of it", "aabaab", "abaabx", "hunt"]);
         let text = "say hunter2! hunter2!hunter2! two\nlines of it, aabaabaabx aabaaabaab two\nhunthunter2";

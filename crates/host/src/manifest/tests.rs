@@ -103,6 +103,8 @@ fn what_is_wrong_is_named_with_its_place() {
         (format!("{base}allowed_outbound_hosts = ['']"), "there is no scheme"),
         (format!("{base}dependencies_inherit_configuration = true"), "is not served; remove it"),
         (format!("{base}ai_models = ['x']"), "ai_models are not served"),
+        (format!("{base}[application.trigger.http]\nbase = '/x'"), "base: put it before each `route`"),
+        (format!("{base}[variables]\nx = {{ default = '1', required = true }}"), "x: give it either"),
         (format!("{base}sqlite_databases = ['../x']"), "a label is words"),
         (
             format!("{base}[component.b]\nsource = {{ url = 'x', digest = 'y' }}"),

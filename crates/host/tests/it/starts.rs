@@ -143,9 +143,16 @@ async fn folders_are_mounted_to_be_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn picked_files_are_mounted_and_excluded_ones_not() {
     let more = "files = ['assets/**/*.txt', { source = 'one.md', destination = '/docs/two.md' }]\n\
-                exclude_files = ['assets/no.txt']";
+                exclude_files = ['assets/no.txt', '*.key.txt', '*.md']";
     let setup = Setup::new(more);
-    for path in ["assets/yes.txt", "assets/deep/er.txt", "assets/no.txt", "assets/other.bin", "one.md"] {
+    for path in [
+        "assets/yes.txt",
+        "assets/deep/er.txt",
+        "assets/deep/a.key.txt",
+        "assets/no.txt",
+        "assets/other.bin",
+        "one.md",
+    ] {
         setup.folder.write(path, path);
     }
     let app = setup.start().await;
@@ -153,7 +160,7 @@ async fn picked_files_are_mounted_and_excluded_ones_not() {
     assert_eq!(file("/assets/yes.txt").await, json!({ "Ok": "assets/yes.txt" }));
     assert_eq!(file("/assets/deep/er.txt").await, json!({ "Ok": "assets/deep/er.txt" }));
     assert_eq!(file("/docs/two.md").await, json!({ "Ok": "one.md" }));
-    for none in ["/assets/no.txt", "/assets/other.bin", "/one.md"] {
+    for none in ["/assets/no.txt", "/assets/deep/a.key.txt", "/assets/other.bin", "/one.md"] {
         assert!(file(none).await["Err"].is_string(), "{none}");
     }
     assert!(app.get("/write?/assets/yes.txt").await.json()["Err"].is_string());
