@@ -9,10 +9,7 @@ use penstock_domain::{ExecutionId, ExecutionStatus, PipelineId, Reason, Timestam
 use penstock_engine::{
     ExecutionWait, GroupWait, Holder, JobWait, RunnerView, StageWait, Wait, why_execution, why_job, why_stage,
 };
-use penstock_guest::{
-    Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, more, read_json, split,
-    success,
-};
+use penstock_guest::{Answer, Failure, Platform, Query, Request, answer_once, more, success};
 use penstock_store::{ExecutionDetail, ExecutionFilter};
 use serde_json::json;
 
@@ -27,10 +24,7 @@ pub async fn execute(
     pipeline_id: PipelineId,
     actor: &str,
 ) -> Answer {
-    let (parts, body) = split(request).await?;
-    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
-    answer_once(platform, &headers, &route, &body.clone(), |once| async {
-        let request: Execute = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+    answer_once(platform, request, |request: Execute, once| async move {
         let asked =
             StartExecution { pipeline_id, request, actor: actor.to_owned(), once: once.map(|once| once.key) };
         let id = scheduler::ask(platform, "/internal/executions", &asked).await?;
@@ -63,10 +57,7 @@ pub async fn retry(
     execution: ExecutionId,
     actor: &str,
 ) -> Answer {
-    let (parts, body) = split(request).await?;
-    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
-    answer_once(platform, &headers, &route, &body.clone(), |once| async {
-        let Retry { only, from_stage } = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+    answer_once(platform, request, |Retry { only, from_stage }, once| async move {
         let only_failed = only == RetryScope::Failed;
         let asked = RetryExecution {
             actor: actor.to_owned(),

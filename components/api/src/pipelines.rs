@@ -8,8 +8,7 @@ use penstock_domain::{PipelineId, PipelineType, id::uuid_v7};
 use penstock_engine::{Changes, ScheduleRow, schedules};
 use penstock_forge::{BadCloneUrl, clone_url, repository_key};
 use penstock_guest::{
-    Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, join, moment, more, read_json,
-    split, success,
+    Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, moment, more, read_json, success,
 };
 use penstock_pipeline::{Configuration, Patterns, Severity, definition_from, parse};
 use penstock_store::{Cause, KEY_KEPT_MS, Pipeline, StoreError};
@@ -39,10 +38,7 @@ pub async fn list(platform: &impl Platform, request: &Request) -> Answer {
 }
 
 pub async fn create(platform: &impl Platform, request: Request, actor: &str) -> Answer {
-    let (parts, body) = split(request).await?;
-    let headers = parts.headers.clone();
-    answer_once(platform, &headers, "POST /api/v1/pipelines", &body.clone(), |once| async move {
-        let wanted: CreatePipeline = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+    answer_once(platform, request, |wanted: CreatePipeline, once| async move {
         create_one(platform, wanted, actor, once.is_some_and(|once| once.again)).await
     })
     .await

@@ -7,8 +7,7 @@ use penstock_api::release::request::WithReason;
 use penstock_api::release::{Deployment, Rollback};
 use penstock_domain::DeploymentId;
 use penstock_guest::{
-    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, ask_scheduler, join, more,
-    read_json, split, success,
+    Actor, Answer, Failure, Platform, Query, Request, answer_once, ask_scheduler, more, success,
 };
 use penstock_store::DeploymentFilter;
 use serde_json::json;
@@ -51,13 +50,8 @@ pub async fn roll_back(
     id: DeploymentId,
     actor: &Actor,
 ) -> Answer {
-    let (parts, body) = split(request).await?;
-    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
-    answer_once(platform, &headers, &route, &body.clone(), |_| async {
-        let asked: WithReason = read_json(join(parts, body), MAX_BODY_BYTES).await?;
-        roll_back_now(platform, &asked, id, actor).await
-    })
-    .await
+    answer_once(platform, request, |asked, _| async move { roll_back_now(platform, &asked, id, actor).await })
+        .await
 }
 
 async fn roll_back_now(

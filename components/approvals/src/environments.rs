@@ -7,8 +7,8 @@ use penstock_api::release::Environment;
 use penstock_api::release::request::{ChangeEnvironment, Lift, NewEnvironment};
 use penstock_domain::{EnvironmentId, EnvironmentType, Timestamp, id::uuid_v7};
 use penstock_guest::{
-    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, ask_scheduler, join, more,
-    read_json, split, success, wake_scheduler,
+    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Query, Request, answer_once, ask_scheduler, more,
+    read_json, success, wake_scheduler,
 };
 use penstock_pipeline::limits::MAX_VERSION_BYTES;
 use penstock_store::{Cause, Connection, KEY_KEPT_MS, Promotion, Store, StoreError};
@@ -37,10 +37,7 @@ pub async fn read(platform: &impl Platform, id: EnvironmentId) -> Answer {
 }
 
 pub async fn create(platform: &impl Platform, request: Request, actor: &Actor) -> Answer {
-    let (parts, body) = split(request).await?;
-    let headers = parts.headers.clone();
-    answer_once(platform, &headers, "POST /api/v1/environments", &body.clone(), |once| async move {
-        let wanted: NewEnvironment = read_json(join(parts, body), MAX_BODY_BYTES).await?;
+    answer_once(platform, request, |wanted: NewEnvironment, once| async move {
         create_one(platform, wanted, actor, once.is_some_and(|once| once.again)).await
     })
     .await

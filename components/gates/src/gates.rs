@@ -5,10 +5,7 @@ use penstock_api::internal::{Overridden, OverrideGate};
 use penstock_api::problem::{FieldError, Problem};
 use penstock_api::quality::{GateEvaluation, GateSummary, MAX_REASON_CHARS, OverrideQualityGate};
 use penstock_domain::{ExecutionId, GateId, GateStatus};
-use penstock_guest::{
-    Actor, Answer, Failure, MAX_BODY_BYTES, Platform, Request, answer_once, join, post_to_scheduler,
-    read_json, split, success,
-};
+use penstock_guest::{Actor, Answer, Failure, Platform, Request, answer_once, post_to_scheduler, success};
 use penstock_store::{Connection, Store};
 use serde_json::json;
 
@@ -47,13 +44,7 @@ pub async fn override_one<C: Connection>(
     gate: GateId,
     actor: Actor,
 ) -> Answer {
-    let (parts, body) = split(request).await?;
-    let (headers, route) = (parts.headers.clone(), format!("POST {}", parts.uri.path()));
-    answer_once(platform, &headers, &route, &body.clone(), |_| async {
-        let asked = read_json(join(parts, body), MAX_BODY_BYTES).await?;
-        override_now(platform, store, asked, gate, actor).await
-    })
-    .await
+    answer_once(platform, request, |asked, _| override_now(platform, store, asked, gate, actor)).await
 }
 
 async fn override_now<C: Connection>(

@@ -3,11 +3,14 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use penstock_api::problem::Problem;
 use penstock_store::Remembered;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::MAX_BODY_BYTES;
+use crate::body::{Request, join, read_json, split};
 use crate::failure::{Answer, Failure};
 use crate::ports::Platform;
 use crate::respond::{Response, ResponseBody, text};
@@ -25,25 +28,28 @@ pub struct Once {
     pub again: bool,
 }
 
-/// Does the work once for each key. Answers below 500 are kept.
+/// Does the work that the request's JSON asks for, once for each key. Answers below 500 are kept.
 ///
 /// # Errors
-/// Those of the work; 409 while the first request with the key is under way, 422 where the key was another request's.
-pub async fn answer_once<F: Future<Output = Answer>>(
+/// Those of the work, and of [`read_json`], which leave the key free; 409 while the first request with the key is under
+/// way, 422 where the key was another request's.
+pub async fn answer_once<T: DeserializeOwned, F: Future<Output = Answer>>(
     platform: &impl Platform,
-    headers: &HeaderMap,
-    route: &str,
-    body: &Bytes,
-    work: impl FnOnce(Option<Once>) -> F,
+    request: Request,
+    work: impl FnOnce(T, Option<Once>) -> F,
 ) -> Answer {
-    let Some(value) = headers.get(HEADER) else { return work(None).await };
+    let (parts, body) = split(request).await?;
+    let (headers, route) = (parts.headers.clone(), format!("{} {}", parts.method, parts.uri.path()));
+    let work =
+        async move |body: Bytes, once| work(read_json(join(parts, body), MAX_BODY_BYTES).await?, once).await;
+    let Some(value) = headers.get(HEADER) else { return work(body, None).await };
     let key = value.to_str().ok().filter(|k| !k.is_empty() && k.len() <= MAX_KEY_BYTES);
     let key = key.ok_or_else(|| {
         let detail = format!("an Idempotency-Key has 1 to {MAX_KEY_BYTES} visible ASCII characters");
         Problem::bad_request("invalid_idempotency_key", detail)
     })?;
     let store = platform.store().await?;
-    let hash = hex(&Sha256::new().chain_update(route).chain_update([0]).chain_update(body).finalize());
+    let hash = hex(&Sha256::new().chain_update(&route).chain_update([0]).chain_update(&body).finalize());
     let again = match store.take_key(key, &hash, platform.now(), ABANDONED_MS).await? {
         Remembered::New { again } => again,
         Remembered::Answered { status, body } => return Ok(again(status, body)),
@@ -59,7 +65,7 @@ pub async fn answer_once<F: Future<Output = Answer>>(
             );
         }
     };
-    let answer = work(Some(Once { key: hash_of(key, route), again })).await;
+    let answer = work(body, Some(Once { key: hash_of(key, &route), again })).await;
     match &answer {
         Ok(response) => {
             let body = whole(response);

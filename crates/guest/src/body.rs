@@ -107,7 +107,7 @@ pub async fn read_json<T: DeserializeOwned>(request: Request, max_bytes: usize) 
 ///
 /// # Errors
 /// As [`read_bytes`].
-pub async fn split(request: Request) -> Result<(http::request::Parts, Bytes), Problem> {
+pub(crate) async fn split(request: Request) -> Result<(http::request::Parts, Bytes), Problem> {
     let (parts, body) = request.into_parts();
     let mut reader = http::Request::new(body);
     *reader.headers_mut() = parts.headers.clone();
@@ -116,7 +116,7 @@ pub async fn split(request: Request) -> Result<(http::request::Parts, Bytes), Pr
 }
 
 /// What was split, as it was.
-pub fn join(parts: http::request::Parts, body: Bytes) -> Request {
+pub(crate) fn join(parts: http::request::Parts, body: Bytes) -> Request {
     http::Request::from_parts(parts, Body::Whole(body))
 }
 

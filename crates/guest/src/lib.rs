@@ -23,9 +23,7 @@ mod tokens;
 
 pub use answer_once::{Once, answer_once};
 pub use auth::{Actor, bearer, require_bearer, require_role, same_secret, token_hash};
-pub use body::{
-    Body, BodyError, Request, announced_bytes, join, read_bytes, read_bytes_at_once, read_json, split,
-};
+pub use body::{Body, BodyError, Request, announced_bytes, read_bytes, read_bytes_at_once, read_json};
 pub use decide::{Decided, commit_event};
 pub use failure::{Answer, Failure};
 pub use internal::{NO_REQUEST_ID, REQUEST_ID, internal_post};
